@@ -1,0 +1,21 @@
+/**
+ * Levels of nesting a codec accepts unless told otherwise. The codecs and the
+ * helpers of this folder recurse; 512 levels need well under a quarter of
+ * Node's default stack, and data deeper than this is in practice an attack or
+ * an accident.
+ */
+export const DEFAULT_MAX_DEPTH = 512;
+
+/** The deepest nesting any function of this folder follows, whatever it is told. */
+export const HARD_MAX_DEPTH = 2048;
+
+/** Input bytes (and inflated bytes) a decoder accepts unless told otherwise: 64 MiB. */
+export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Elements of lists, tuples and maps, taken together, a decoder accepts unless
+ * told otherwise. One byte on the wire can become some 60 bytes of JavaScript
+ * object (an empty tuple), so bytes alone do not bound memory: this allows
+ * roughly 256 MB.
+ */
+export const DEFAULT_MAX_ELEMENTS = 4 * 1024 * 1024;
