@@ -1,0 +1,20 @@
+/** Time, randomness, network and disk as parameters. @module */
+export type { World } from './world.ts';
+export type { Clock, SleepOptions, Timer } from './clock.ts';
+export type { Random } from './random.ts';
+export type { LogLevel, LogMethod, Logger } from './logger.ts';
+export type { Disk, FileStatus } from './disk.ts';
+export type {
+  Address,
+  ConnectOptions,
+  DatagramOptions,
+  DatagramSocket,
+  ListenOptions,
+  Listener,
+  Network,
+  ResolveOptions,
+  Socket,
+  SocketHandler,
+  SrvRecord,
+  TlsOptions,
+} from './network.ts';

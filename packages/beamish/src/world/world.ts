@@ -1,0 +1,18 @@
+/**
+ * The world as a parameter: time, randomness, network and disk reach Beamish only through these interfaces, so that the
+ * same binary runs on the real machine (`realWorld()`) and in the simulated one. Everything here is callback based where
+ * it is hot (sockets, timers), because a simulation must decide the order of every callback.
+ */
+import type { Clock } from './clock.ts';
+import type { Disk } from './disk.ts';
+import type { Logger } from './logger.ts';
+import type { Network } from './network.ts';
+import type { Random } from './random.ts';
+
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly disk: Disk;
+  readonly logger: Logger;
+}
