@@ -10,7 +10,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, resolve as resolvePath, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,10 +38,10 @@ const nodePackages = {
 };
 
 /** The real peers of the tests; `packages/beamish/test/support/peers.ts` names the same packages in its skip reasons. */
-const debianPackages = [
-  ...['erlang-base', 'erlang-crypto', 'erlang-ssl', 'erlang-public-key', 'erlang-asn1', 'erlang-inets', 'erlang-tools'],
-  ...['elixir', 'snmpd', 'snmp', 'postgresql', 'chromium', 'dnsmasq-base', 'iproute2', 'iptables', 'nats-server', 'openssl'],
-];
+const debianPackages = (
+  'erlang-base erlang-crypto erlang-ssl erlang-public-key erlang-asn1 erlang-inets erlang-tools elixir ' +
+  'snmpd snmp postgresql chromium dnsmasq-base iproute2 iptables nats-server openssl'
+).split(' ');
 
 const say = (text) => process.stderr.write(`bootstrap: ${text}\n`);
 const fail = (text) => {
@@ -108,7 +117,12 @@ async function locked(file, what, work) {
 /** Runs a command to its end; output is shown only when it fails. A signal to us ends it too. */
 function quietly(command, args, env) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], shell: command.endsWith('.cmd') });
+    const child = spawn(command, args, {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: command.endsWith('.cmd'),
+    });
     let output = '';
     child.stdout.on('data', (data) => (output += data));
     child.stderr.on('data', (data) => (output += data));
@@ -161,7 +175,10 @@ function installedByHand() {
 }
 
 function runs(node) {
-  const [major, minor] = (spawnSync(node, ['-p', 'process.versions.node']).stdout ?? '').toString().split('.').map(Number);
+  const [major, minor] = (spawnSync(node, ['-p', 'process.versions.node']).stdout ?? '')
+    .toString()
+    .split('.')
+    .map(Number);
   return major > 22 || (major === 22 && minor >= 18);
 }
 
@@ -175,15 +192,27 @@ function findNode() {
     say(`no Node 24 from npm for ${platform}: using the machine's ${process.version}`);
     return own;
   }
-  const why = fromNpm ? `${fromNpm} is missing or does not run here` : `there is no npm package of Node 24 for ${platform}`;
+  const why = fromNpm
+    ? `${fromNpm} is missing or does not run here`
+    : `there is no npm package of Node 24 for ${platform}`;
   return fail(`${why}, and Node ${process.version} is too old: install Node 22.18 or newer`);
 }
 
 async function install() {
   const started = Date.now();
   const first = !existsSync(modules);
-  say(`installing node modules (${first ? 'there are none yet' : 'package-lock.json has changed'}); this takes a minute ...`);
-  const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-progress', '--include=dev', '--include=optional'];
+  say(
+    `installing node modules (${first ? 'there are none yet' : 'package-lock.json has changed'}); this takes a minute ...`,
+  );
+  const args = [
+    'ci',
+    '--loglevel=error',
+    '--no-audit',
+    '--no-fund',
+    '--no-progress',
+    '--include=dev',
+    '--include=optional',
+  ];
   const env = { ...process.env, PATH: outerPath() };
   const { npm_execpath: cli, npm_node_execpath: node } = process.env;
   const direct = cli?.endsWith('.js') && existsSync(cli) && node && existsSync(node) && !node.startsWith(modules);
@@ -220,8 +249,15 @@ async function ready() {
 }
 
 function missingDebianPackages() {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f=${Package} ${db:Status-Status}\n', ...debianPackages], { encoding: 'utf8' });
-  const installed = new Set((stdout ?? '').split('\n').filter((line) => line.endsWith(' installed')).map((line) => line.split(' ')[0]));
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f=${Package} ${db:Status-Status}\n', ...debianPackages], {
+    encoding: 'utf8',
+  });
+  const installed = new Set(
+    (stdout ?? '')
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
   return debianPackages.filter((name) => !installed.has(name));
 }
 
@@ -271,7 +307,11 @@ async function readyPeers() {
 
 /** Hands over: same terminal, same arguments, signals passed on, exit code passed back. */
 function handOver(node, args) {
-  const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter), BEAMISH_BOOTSTRAP_PID: String(process.pid) };
+  const env = {
+    ...process.env,
+    PATH: [dirname(node), process.env.PATH].join(delimiter),
+    BEAMISH_BOOTSTRAP_PID: String(process.pid),
+  };
   const child = spawn(node, args, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     // A terminal sends Ctrl-C to everything in the foreground itself; passing it on would make it two.

@@ -71,7 +71,8 @@ function show(result: FileResult): void {
   for (const { name, text } of result.failed) say(`  ✖ ${name}\n${indent(text)}`);
   if (result.failed.length > 0 && result.output.trim() !== '') {
     say(`  output of ${result.file}:\n${indent(result.output.trimEnd())}`);
-  } else if (result.output.includes('left running by this file')) say(indent(result.output.trimEnd().split('\n').at(-1) ?? ''));
+  } else if (result.output.includes('left running by this file'))
+    say(indent(result.output.trimEnd().split('\n').at(-1) ?? ''));
 }
 
 const started = performance.now();

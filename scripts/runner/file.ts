@@ -101,7 +101,8 @@ export async function runFile(file: string, options: FileOptions): Promise<FileR
   let why: string | undefined;
   const stop = (reason: string): void => {
     if (running.length > 0) why = `${reason} in: ${running.join(' > ')}`;
-    else if (passed.length + failed.length > 0) why = `${reason} after its tests: a socket, timer or child was left open`;
+    else if (passed.length + failed.length > 0)
+      why = `${reason} after its tests: a socket, timer or child was left open`;
     else why = reason;
     killGroup(group);
   };
