@@ -1,0 +1,152 @@
+import type { Address, Logger, TlsOptions, World } from '../world/index.ts';
+import type { Term } from '../term/index.ts';
+
+/** How a node finds and feeds the port mapper of a machine (protocols 1). */
+export interface EpmdOptions {
+  /** @default the variable ERL_EPMD_PORT, else 4369 */
+  readonly port?: number;
+  /** Where this node registers itself. @default '127.0.0.1', as a BEAM does */
+  readonly host?: string;
+  /**
+   * Whether this node serves the port mapper itself.
+   * - `auto`: when nothing serves the port, and again when what served it has ended.
+   * - `never`: a port mapper must run already.
+   * - `always`: this node must serve it; another one on the port is an error.
+   * @default 'auto'
+   */
+  readonly embedded?: 'auto' | 'never' | 'always';
+  /**
+   * The address the embedded port mapper binds. On the default it answers machines other than this one only when this
+   * node itself listens on more than loopback. @default '0.0.0.0', as epmd does
+   */
+  readonly bind?: string;
+}
+
+export interface NodeOptions {
+  /** `name@host`, e.g. `web1@10.0.0.5`. Other nodes dial `host`, so it must lead here. */
+  readonly name: string;
+  /** The shared secret of the cluster; 1 to 255 latin-1 characters. */
+  readonly cookie: string;
+  /** Another cookie towards some nodes, by their name; used in both directions. */
+  readonly cookies?: Readonly<Record<string, string>>;
+  /**
+   * A hidden node is no member of `nodes()` on a BEAM and takes no part in `global`; everything else works. Leave it
+   * hidden among BEAM nodes: a visible node that does not run `global` makes `global:sync()` there wait (protocols 5.4).
+   * @default true
+   */
+  readonly hidden?: boolean;
+  /** @default realWorld() */
+  readonly world?: World;
+  /** The IP address to listen on. @default the host part of `name` if that is an IP address, else '0.0.0.0' */
+  readonly host?: string;
+  /** The port to listen on; 0 for any free one. @default 0 */
+  readonly port?: number;
+  /** False: accepts no connections and registers nowhere; it can only dial. For tools. @default true */
+  readonly listen?: boolean;
+  /** False: no port mapper at all; then `resolve` must say where nodes are. */
+  readonly epmd?: EpmdOptions | false;
+  /** Where a node listens, asked before the port mapper; undefined: ask the port mapper. */
+  readonly resolve?: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
+  /** Certificates: every connection is then TLS, verified by both sides (protocols 14). */
+  readonly tls?: TlsOptions;
+  /**
+   * Milliseconds. A connection that is silent for 1.25 times this is dropped; a tick goes out after a quarter of it.
+   * Too low drops nodes that are only busy, too high notices dead machines late. @default 60000, as a BEAM
+   */
+  readonly tickTime?: number;
+  /** Milliseconds allowed for each step of connecting and of the handshake. @default 7000, as a BEAM */
+  readonly setupTime?: number;
+  /**
+   * Bytes that may wait for one peer. Above it for `stallGrace`, or above twice of it at any time, the connection is
+   * closed as stalled, with nodedown and an error in the log: nothing is dropped silently. @default 67108864 (64 MiB)
+   */
+  readonly maxQueuedBytes?: number;
+  /** Milliseconds above `maxQueuedBytes` that are tolerated. @default 10000 */
+  readonly stallGrace?: number;
+  /** The largest frame, and the largest message in fragments, accepted from a peer, in bytes. @default 67108864 (64 MiB) */
+  readonly maxFrameBytes?: number;
+  /** Connections that have not authenticated yet, at one time. More are refused. @default 64 */
+  readonly maxPending?: number;
+  /** @default the world's */
+  readonly logger?: Logger;
+}
+
+/** A node that is connected now. */
+export interface NodeInfo {
+  readonly name: string;
+  /** Tells this life of the node from earlier ones with the same name. */
+  readonly creation: number;
+  /** Whether the connection is hidden: either side is a hidden node. */
+  readonly hidden: boolean;
+  /** The other end of the connection. */
+  readonly address: Address;
+  /** Which side dialled. */
+  readonly direction: 'in' | 'out';
+  /** Milliseconds since the Unix epoch. */
+  readonly connectedAt: number;
+  /** The distribution flags both sides have (protocols 2.4). */
+  readonly flags: bigint;
+}
+
+export type NodeEvent =
+  | { readonly type: 'nodeup'; readonly node: string; readonly info: NodeInfo }
+  | { readonly type: 'nodedown'; readonly node: string; readonly reason: NodeDownReason; readonly info: NodeInfo };
+
+/**
+ * Why a connection ended: `closed` by the other side, `tick_timeout` silent for too long, `disconnected` by
+ * `disconnect()`, `replaced` by a newer connection of the restarted peer, `stalled` it did not read, `frame_malformed` it
+ * broke the protocol, `stopped` this node stops, `network` the connection broke.
+ */
+export type NodeDownReason =
+  | 'closed'
+  | 'tick_timeout'
+  | 'disconnected'
+  | 'replaced'
+  | 'stalled'
+  | 'frame_malformed'
+  | 'stopped'
+  | 'network';
+
+/** Undoes what returned it. Idempotent. */
+export interface Cancellable {
+  cancel(): void;
+}
+
+/** Functions that other nodes may call by `rpc`, `erpc` and `spawn`. */
+export type ExposedFunctions = Readonly<Record<string, (...args: Term[]) => Term | Promise<Term>>>;
+
+export interface PeerStatistics {
+  readonly name: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Frames that carried a signal; ticks are not counted. */
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** Bytes waiting to be taken by the operating system. */
+  readonly queuedBytes: number;
+}
+
+/** Why connections (or a datagram of theirs) were refused. */
+export type RefusalCause =
+  | 'cookie'
+  | 'garbage'
+  | 'bad_name'
+  | 'not_allowed'
+  | 'timeout'
+  | 'limit'
+  | 'tls'
+  | 'closed'
+  | 'simultaneous'
+  | 'alive'
+  | 'epmd_garbage'
+  | 'epmd_limit';
+
+export interface NodeStatistics {
+  readonly peers: readonly PeerStatistics[];
+  /** Connections that were refused since the start, by cause. */
+  readonly refused: Readonly<Partial<Record<RefusalCause, number>>>;
+  /** Connections whose handshake is going on. */
+  readonly pending: number;
+  /** Whether this node serves the port mapper of this machine. */
+  readonly servesEpmd: boolean;
+}
