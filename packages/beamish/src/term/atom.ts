@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import { ATOM_UTF8, SMALL_ATOM_UTF8 } from './tags.ts';
 
 /** The longest atom name, in characters (code points), of the BEAM. */
 const MAX_CHARACTERS = 255;
@@ -7,8 +8,8 @@ const MAX_LOCAL = 1_048_576;
 /** Names interned because a peer sent them: two generations of this many. */
 const WIRE_GENERATION = 50_000;
 
-const SMALL_ATOM_UTF8 = 119;
-const ATOM_UTF8 = 118;
+
+
 
 /**
  * An Erlang atom. Make one with `atom(name)`: the same name gives the identical
@@ -26,6 +27,8 @@ export class Atom {
 
   /** @internal Use `atom(name)`. */
   constructor(name: string) {
+    const problem = nameProblem(name);
+    if (problem !== undefined) throw new BeamishError('term_not_encodable', problem);
     this.name = name;
   }
 
@@ -63,8 +66,6 @@ let older = new Map<string, Atom>();
 export function atom(name: string): Atom {
   const known = local.get(name);
   if (known !== undefined) return known;
-  const problem = nameProblem(name);
-  if (problem !== undefined) throw new BeamishError('term_not_encodable', problem);
   // A name first seen on the wire keeps its object, so that identity holds.
   const made = recent.get(name) ?? older.get(name) ?? new Atom(name);
   if (local.size < MAX_LOCAL) local.set(name, made);
@@ -75,8 +76,9 @@ export function atom(name: string): Atom {
  * The atom of a name that came from a peer, kept in a bounded table: two
  * generations, where a name used again moves to the younger one. A peer that
  * invents names makes others' rare names be forgotten, never memory grow
- * (pitfall 8 of section 4). The caller has checked the name.
+ * (pitfall 8 of section 4).
  *
+ * @throws BeamishError `term_not_encodable` as `atom` does.
  * @internal
  */
 export function wireAtom(name: string): Atom {
@@ -91,8 +93,8 @@ export function wireAtom(name: string): Atom {
   return made;
 }
 
-/** What makes `name` impossible as an atom, or undefined. @internal */
-export function nameProblem(name: string): string | undefined {
+/** What makes `name` impossible as an atom, or undefined. */
+function nameProblem(name: string): string | undefined {
   if (name.length > MAX_CHARACTERS && [...name].length > MAX_CHARACTERS) {
     return `an atom has at most ${MAX_CHARACTERS} characters; this has ${[...name].length}`;
   }

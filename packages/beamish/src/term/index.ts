@@ -1,5 +1,10 @@
 export { Atom, atom, atomName, isAtom } from './atom.ts';
-export { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
+export { decode, decodeWithRest, encode } from './codec.ts';
+export { compareTerms, termEquals } from './compare.ts';
+export { Decoder, type DecodeOptions, type DecoderOptions } from './decoder.ts';
+export { Encoder, type EncodeOptions } from './encoder.ts';
+export { type FormatOptions, formatTerm } from './format.ts';
+export { ExportFun, OpaqueFun, type OpaqueFunParts, Pid, Port, Reference } from './identifiers.ts';
 export { keyOf } from './key.ts';
 export { isTermMap, mapEntries, mapGet, struct, structName } from './maps.ts';
 export type { Term, TermMap } from './types.ts';

@@ -1,3 +1,5 @@
+import { BeamishError } from '../error/index.ts';
+
 /**
  * Levels of nesting a codec accepts unless told otherwise. The codecs and the
  * helpers of this folder recurse; 512 levels need well under a quarter of
@@ -19,3 +21,10 @@ export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
  * roughly 256 MB.
  */
 export const DEFAULT_MAX_ELEMENTS = 4 * 1024 * 1024;
+
+/** The limit an option sets, or its default. */
+export function checkLimit(name: string, value: number | undefined, normal: number, most: number): number {
+  if (value === undefined) return normal;
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw new BeamishError('option_invalid', `${name} must be an integer from 1 to ${most}, not ${value}`);
+}

@@ -1,0 +1,140 @@
+import { atomName } from './atom.ts';
+import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
+import { isTermMap, mapEntries } from './maps.ts';
+import type { Term } from './types.ts';
+import { BitString, Float, ImproperList, Tuple } from './values.ts';
+
+/** How much of a term is shown. */
+export interface FormatOptions {
+  /**
+   * Levels of nesting shown; `...` stands for deeper ones.
+   *
+   * @default 10
+   */
+  readonly maxDepth?: number;
+  /**
+   * Characters after which the text ends in `...`.
+   *
+   * @default 2000
+   */
+  readonly maxLength?: number;
+}
+
+/**
+ * The term as a person would write it in Erlang: `{ok,#{<<"a">> => 1.0}}`. For logs
+ * and error messages; it never throws, shows what is no term as `#NotATerm<...>`, and does bounded
+ * work however large the term is.
+ */
+export function formatTerm(term: unknown, options: FormatOptions = {}): string {
+  const printer = new Printer(options.maxLength ?? 2000, options.maxDepth ?? 10);
+  printer.print(term, 0);
+  return printer.text();
+}
+
+class Printer {
+  #text = '';
+  readonly #maxLength: number;
+  readonly #maxDepth: number;
+
+  constructor(maxLength: number, maxDepth: number) {
+    this.#maxLength = maxLength;
+    this.#maxDepth = maxDepth;
+  }
+
+  text(): string {
+    if (this.#text.length <= this.#maxLength) return this.#text;
+    // toWellFormed: the cut may fall between the two halves of a character.
+    return `${this.#text.slice(0, Math.max(this.#maxLength - 3, 0)).toWellFormed()}...`;
+  }
+
+  get #full(): boolean {
+    return this.#text.length > this.#maxLength;
+  }
+
+  print(term: unknown, depth: number): void {
+    if (this.#full) return;
+    const name = atomName(term);
+    if (name !== undefined) this.#text += formatAtom(name);
+    else if (typeof term === 'number') this.#text += Object.is(term, -0) ? '-0.0' : String(term);
+    else if (typeof term === 'bigint') this.#text += this.#bigint(term);
+    else if (typeof term === 'string') this.#text += `<<${JSON.stringify(term.slice(0, this.#maxLength))}>>`;
+    else if (typeof term === 'object' && term !== null) this.#object(term, depth);
+    else this.#text += `#NotATerm<${typeof term}>`;
+  }
+
+  /** Thousands of digits say no more than their number, and take long to find. */
+  #bigint(value: bigint): string {
+    return BigInt.asIntN(4096, value) === value ? String(value) : '#BigInteger<...>';
+  }
+
+  #object(term: object, depth: number): void {
+    if (term instanceof Float || term instanceof Pid || term instanceof Reference || term instanceof Port) {
+      this.#text += String(term);
+    } else if (term instanceof ExportFun) {
+      this.#text += `fun ${formatAtom(term.module)}:${formatAtom(term.function)}/${term.arity}`;
+    } else if (term instanceof OpaqueFun) {
+      this.#text += `#Fun<${term.module}.${term.index}.${term.oldUniq}>`;
+    } else if (term instanceof Uint8Array) {
+      this.#bytes(term, 8);
+    } else if (term instanceof BitString) {
+      this.#bytes(term.bytes, term.bits);
+    } else if (depth >= this.#maxDepth) {
+      this.#text += '...';
+    } else if (Array.isArray(term)) {
+      this.#sequence('[', term as readonly unknown[], ']', depth);
+    } else if (term instanceof Tuple) {
+      this.#sequence('{', term.elements, '}', depth);
+    } else if (term instanceof ImproperList) {
+      this.#sequence('[', term.elements, '|', depth);
+      this.print(term.tail, depth + 1);
+      this.#text += ']';
+    } else if (isTermMap(term as Term)) {
+      this.#map(term as ReadonlyMap<Term, Term>, depth);
+    } else {
+      this.#text += '#NotATerm<object>';
+    }
+  }
+
+  #bytes(bytes: Uint8Array, lastBits: number): void {
+    // At least two characters for each byte: no need to look at more of them than fit.
+    const shown = Array.from(bytes.subarray(0, this.#maxLength), String);
+    if (lastBits < 8 && shown.length === bytes.length) {
+      shown[shown.length - 1] = `${(bytes.at(-1) ?? 0) >> (8 - lastBits)}:${lastBits}`;
+    }
+    this.#text += `<<${shown.join(',')}>>`;
+  }
+
+  #sequence(open: string, elements: readonly unknown[], close: string, depth: number): void {
+    this.#text += open;
+    for (let index = 0; index < elements.length && !this.#full; index++) {
+      if (index > 0) this.#text += ',';
+      this.print(elements[index], depth + 1);
+    }
+    this.#text += close;
+  }
+
+  #map(map: ReadonlyMap<Term, Term>, depth: number): void {
+    this.#text += '#{';
+    let first = true;
+    for (const [key, value] of mapEntries(map)) {
+      if (this.#full) return;
+      if (!first) this.#text += ',';
+      first = false;
+      this.print(key, depth + 1);
+      this.#text += ' => ';
+      this.print(value, depth + 1);
+    }
+    this.#text += '}';
+  }
+}
+
+const RESERVED = new Set(
+  ('after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse ' +
+    'receive rem try when xor').split(' '),
+);
+
+/** An atom as Erlang writes it, in quotes where it needs them. */
+function formatAtom(name: string): string {
+  if (/^[a-z][\p{L}\p{N}_@]*$/u.test(name) && !RESERVED.has(name)) return name;
+  return `'${name.replaceAll(/[\\']/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)}'`;
+}

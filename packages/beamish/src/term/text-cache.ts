@@ -1,0 +1,52 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastBuffer } from './fast-buffer.ts';
+
+const SLOTS = 4096;
+/** Texts of more bytes than this are not kept. */
+export const CACHED_BYTES = 32;
+
+/**
+ * Short texts seen before: names of atoms and nodes, keys of maps. Comparing the
+ * bytes with those of the one text in their slot costs less than making a string, and equal
+ * keys become one string object. Bounded: 4,096 texts of 32 bytes; a newer text
+ * takes the slot of an older one.
+ */
+export class TextCache {
+  readonly #bytes = new Uint8Array(SLOTS * CACHED_BYTES);
+  readonly #lengths = new Uint8Array(SLOTS);
+  readonly #texts: string[] = new Array<string>(SLOTS).fill('');
+
+  /** The text of these UTF-8 bytes (at most `CACHED_BYTES`), or undefined when they are not UTF-8. */
+  text(buffer: FastBuffer, start: number, length: number): string | undefined {
+    let hash = length;
+    for (let index = 0; index < length; index++) hash = Math.imul(hash, 31) + buffer[start + index]!;
+    const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+    const base = slot * CACHED_BYTES;
+    if (this.#lengths[slot] === length) {
+      const bytes = this.#bytes;
+      let index = 0;
+      while (index < length && bytes[base + index] === buffer[start + index]) index++;
+      if (index === length) return this.#texts[slot]!;
+    }
+    return this.#add(buffer, start, length, slot);
+  }
+
+  #add(buffer: FastBuffer, start: number, length: number, slot: number): string | undefined {
+    const decoded = utf8Text(buffer, start, start + length);
+    if (decoded === undefined) return undefined;
+    // As a property name the engine keeps one object per text, which makes later use as a key cheap.
+    const text = Object.keys({ [decoded]: 0 })[0]!;
+    this.#bytes.set(buffer.subarray(start, start + length), slot * CACHED_BYTES);
+    this.#lengths[slot] = length;
+    this.#texts[slot] = text;
+    return text;
+  }
+}
+
+/** The text of these bytes, or undefined when they are not UTF-8. */
+export function utf8Text(buffer: FastBuffer, start: number, end: number): string | undefined {
+  const text = buffer.utf8Slice(start, end);
+  // Invalid bytes become U+FFFD, which may also stand there itself; only then look closely.
+  if (text.includes('\uFFFD') && !isUtf8(buffer.subarray(start, end))) return undefined;
+  return text;
+}
