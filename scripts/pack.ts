@@ -1,0 +1,67 @@
+/**
+ * Builds each published package into its dist/: JavaScript, declarations and a package.json whose exports point at them.
+ * Node runs our TypeScript as it stands, but refuses to strip types inside node_modules.
+ *
+ *   npm run pack        then: npm pack packages/beamish/dist
+ */
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, runCommand } from './runner/command.ts';
+
+interface Manifest {
+  exports: Record<string, string>;
+  devDependencies?: unknown;
+  private?: boolean;
+}
+
+const compiled = (path: string): string => path.replace(/^\.\/src\//, './').replace(/\.ts$/, '.js');
+
+function pack(name: string): void {
+  const from = join(root, 'packages', name);
+  const dist = join(from, 'dist');
+  const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Manifest;
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(dist);
+  // The other packages are seen as their users see them: by the declarations built before. beamish comes first.
+  const paths = { beamish: ['../../beamish/dist/index.d.ts'], 'beamish/*': ['../../beamish/dist/*/index.d.ts'] };
+  const compilerOptions: Record<string, unknown> = {
+    noEmit: false,
+    declaration: true,
+    outDir: '.',
+    rootDir: '../src',
+    rewriteRelativeImportExtensions: true,
+  };
+  if (name !== 'beamish') compilerOptions['paths'] = paths;
+  const config = join(dist, 'tsconfig.json');
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: '../../../tsconfig.base.json', compilerOptions, include: ['../src'] }),
+  );
+  const code = runCommand('tsc', ['-p', config]);
+  rmSync(config);
+  if (code !== 0) throw new Error(`${name}: tsc has failed`);
+  for (const file of globSync('bin/*.js', { cwd: from })) {
+    mkdirSync(join(dist, 'bin'), { recursive: true });
+    const text = readFileSync(join(from, file), 'utf8').replaceAll(
+      /(['"])\.\.\/src\/([\w/.-]+)\.ts\1/g,
+      '$1../$2.js$1',
+    );
+    writeFileSync(join(dist, file), text, { mode: 0o755 });
+  }
+  const exports = Object.entries(manifest.exports).map(([subpath, source]) => {
+    const target = compiled(source);
+    if (!existsSync(join(dist, target)))
+      throw new Error(`${name}: ${subpath} would point at ${target}, which is not there`);
+    return [subpath, { types: target.replace(/\.js$/, '.d.ts'), default: target }];
+  });
+  const published = { ...manifest, exports: Object.fromEntries(exports) as Record<string, unknown> };
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  for (const file of ['LICENSE', 'CHANGELOG.md', 'SECURITY.md']) cpSync(join(root, file), join(dist, file));
+  const readme = [join(from, 'README.md'), join(root, 'README.md')].find((path) => existsSync(path));
+  if (readme !== undefined) cpSync(readme, join(dist, 'README.md'));
+  console.log(`packages/${name}/dist: ${globSync('**/*.js', { cwd: dist }).length} modules`);
+}
+
+const names = globSync('packages/*/package.json', { cwd: root }).map((path) => path.split(/[\\/]/)[1] ?? '');
+for (const name of names.toSorted((a, b) => Number(b === 'beamish') - Number(a === 'beamish') || a.localeCompare(b)))
+  pack(name);
