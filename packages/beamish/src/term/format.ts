@@ -27,7 +27,12 @@ export interface FormatOptions {
  */
 export function formatTerm(term: unknown, options: FormatOptions = {}): string {
   const printer = new Printer(options.maxLength ?? 2000, options.maxDepth ?? 10);
-  printer.print(term, 0);
+  try {
+    printer.print(term, 0);
+  } catch {
+    // A getter or a proxy of a value that is no term may throw.
+    printer.note('#NotATerm<...>');
+  }
   return printer.text();
 }
 
@@ -45,6 +50,10 @@ class Printer {
     if (this.#text.length <= this.#maxLength) return this.#text;
     // toWellFormed: the cut may fall between the two halves of a character.
     return `${this.#text.slice(0, Math.max(this.#maxLength - 3, 0)).toWellFormed()}...`;
+  }
+
+  note(text: string): void {
+    this.#text += text;
   }
 
   get #full(): boolean {
