@@ -17,6 +17,7 @@ async function fixture(
 ): Promise<AsyncDisposable & { file: string; start(env?: NodeJS.ProcessEnv): Child }> {
   const directory = await temporaryDirectory();
   const file = directory.file('fixture.test.ts');
+  await writeFile(directory.file('package.json'), '{"type":"module"}'); // whatever lies above
   await writeFile(file, head + text);
   return {
     file,
