@@ -68,6 +68,15 @@ function readPid(file) {
   }
 }
 
+/** The parent of a process, where /proc tells it. */
+function parentOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[1];
+  } catch {
+    return '';
+  }
+}
+
 /** Runs `work` while no other bootstrap holds the same lock file. A lock whose process is gone is taken over. */
 async function locked(file, what, work) {
   mkdirSync(dirname(file), { recursive: true });
@@ -319,9 +328,10 @@ function handOver(node, args) {
     process.on(signal, () => fromTerminal || child.kill(signal));
   }
   if (process.env.npm_lifecycle_event) {
-    // npm killed outright passes nothing on: its disappearance is the signal.
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
+    // npm killed outright passes nothing on: its disappearance is the signal. Between it and us there may be a shell.
+    const ancestors = () => `${process.ppid} ${parentOf(process.ppid)}`;
+    const before = ancestors();
+    setInterval(() => ancestors() === before || child.kill('SIGTERM'), 500).unref();
   }
   child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
