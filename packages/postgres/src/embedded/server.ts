@@ -1,0 +1,383 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'beamish/world';
+import pg from 'pg';
+import { type Account, serverAccount } from './account.ts';
+import { isAlive, LockHeld, takeLock } from './lock.ts';
+import { type Program, prepareProgram } from './program.ts';
+
+export interface EmbeddedOptions {
+  /** Where everything of this server is kept; created when it is not there. One running server per directory. */
+  readonly directory: string;
+  /** TCP port on 127.0.0.1. 0: the one of the last run if it is free, else any free one. @default 0 */
+  readonly port?: number;
+  /** The database, created when missing. @default 'postgres' */
+  readonly database?: string;
+  /** Server settings that are added to ours, as `-c name=value`. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /** Milliseconds for the server to accept connections; recovery after a crash counts. @default 60000 */
+  readonly startTimeout?: number;
+  readonly logger?: Logger;
+}
+
+export interface EmbeddedExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A PostgreSQL server that is a child of this process. */
+export interface EmbeddedPostgres extends AsyncDisposable {
+  /** `postgres://...` of the database, password included. */
+  readonly url: string;
+  readonly port: number;
+  /** Of the server's first process. */
+  readonly pid: number;
+  /** Resolves when the server has ended, whoever ended it. */
+  readonly exited: Promise<EmbeddedExit>;
+  /** Ends the server: open transactions are rolled back, everything committed is on disk. Idempotent. */
+  stop(): Promise<void>;
+}
+
+interface State {
+  readonly user: string;
+  readonly password: string;
+  readonly port: number;
+}
+
+const host = '127.0.0.1';
+
+/** A few clients on one machine: no replication, small memory, no just-in-time compiler for queries of milliseconds. */
+const settings: Readonly<Record<string, string | number>> = {
+  listen_addresses: host,
+  unix_socket_directories: '', // a path below a deep clone would be too long for a socket
+  max_connections: 120,
+  shared_buffers: '64MB',
+  wal_level: 'minimal',
+  max_wal_senders: 0,
+  max_logical_replication_workers: 0,
+  max_wal_size: '512MB',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+};
+
+/**
+ * Starts the PostgreSQL that came with the npm packages. Its data survive restarts and kills. Works as root too: the
+ * server then runs as the account `postgres` or `nobody`, wherever the directory lies.
+ * @throws Error when a living process has a server in `directory`, when the data are of another major version or
+ * owner, when `port` is in use, or when the server does not come up; the message says which.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const { directory, database = 'postgres', startTimeout = 60_000, logger } = options;
+  mkdirSync(directory, { recursive: true });
+  let release: () => void;
+  try {
+    release = takeLock(join(directory, 'owner.json'));
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    throw new Error(`the embedded PostgreSQL in ${directory} is in use by process ${error.pid}`, { cause: error });
+  }
+  const account = serverAccount();
+  const data = join(directory, 'data');
+  let program: Program | undefined;
+  try {
+    await endOrphan(data, logger);
+    program = prepareProgram(directory, account !== undefined);
+    let state = readState(directory);
+    if (!existsSync(data)) state = await initialise(program, directory, account);
+    if (state === undefined) throw new Error(`${join(directory, 'state.json')} is missing, and with it the password of the data beside it`);
+    checkData(data, program, account);
+    const server = await launch(program, data, account, state, options, startTimeout);
+    writeState(directory, { ...state, port: server.port });
+    const url = (name: string): string => `postgres://${state.user}:${state.password}@${host}:${server.port}/${name}`;
+    try {
+      if (database !== 'postgres') await createDatabase(url('postgres'), database);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    const ended = server.exited.then(() => {
+      program?.release();
+      release();
+    });
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await ended;
+    };
+    return {
+      url: url(database),
+      port: server.port,
+      pid: server.pid,
+      exited: server.exited,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    program?.release();
+    release();
+    throw error;
+  }
+}
+
+function readState(directory: string): State | undefined {
+  const file = join(directory, 'state.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as State) : undefined;
+}
+
+function writeState(directory: string, state: State): void {
+  const file = join(directory, 'state.json');
+  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** A server whose parent was killed may still run in our directory (the lock says that the parent is gone). */
+async function endOrphan(data: string, logger: Logger | undefined): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  let pid = 0;
+  try {
+    pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  } catch {
+    return;
+  }
+  if (!(pid > 0) || !isAlive(pid)) return; // the server itself removes the file of one that crashed
+  if (process.platform === 'linux') {
+    let there = '';
+    try {
+      there = readlinkSync(`/proc/${pid}/cwd`);
+    } catch {
+      // another user's process, or gone this moment
+    }
+    // The number was given to somebody else since. PostgreSQL would refuse to start; there can be no server of ours.
+    if (there !== data) return rmSync(file, { force: true });
+  }
+  logger?.warn({ pid }, 'ending the PostgreSQL server that an earlier run left behind');
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+    process.kill(pid, signal);
+    for (let round = 0; round < 100 && isAlive(pid); round++) await delay(50);
+    if (!isAlive(pid)) return;
+  }
+  throw new Error(`the PostgreSQL server ${pid} of an earlier run does not end`);
+}
+
+function checkData(data: string, program: Program, account: Account | undefined): void {
+  const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
+  if (version !== program.major) {
+    throw new Error(`${data} holds data of PostgreSQL ${version}, this is PostgreSQL ${program.major}: move them away, or set DATABASE_URL`);
+  }
+  const { uid } = statSync(data);
+  if (account === undefined) {
+    if (process.getuid !== undefined && uid !== process.getuid()) {
+      throw new Error(`${data} belongs to user ${uid}: run as that user (root if it was started by root), or choose another DATA_DIR`);
+    }
+  } else if (uid !== account.uid) {
+    // The directory was copied, or a normal user started it before root did.
+    chownAll(data, account);
+  }
+}
+
+function chownAll(path: string, account: Account): void {
+  chownSync(path, account.uid, account.gid);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const each = join(path, entry.name);
+    if (entry.isDirectory()) chownAll(each, account);
+    else if (entry.isFile()) chownSync(each, account.uid, account.gid);
+  }
+}
+
+/** Runs a program of PostgreSQL on a data directory. */
+function run(file: string, data: string, args: readonly string[], account: Account | undefined, more: readonly number[] = []): ChildProcess {
+  const env = { LANG: 'C', LC_ALL: 'C', ...(process.platform === 'win32' ? process.env : {}) };
+  if (account === undefined) {
+    return spawn(...withParent(file, ['-D', data, ...args]), { env, stdio: ['ignore', 'pipe', 'pipe', ...more] });
+  }
+  // An open directory can be used by whoever holds it, even where its account cannot walk to it by path.
+  const fd = openSync(data, constants.O_RDONLY);
+  try {
+    return spawn(...withParent(file, ['-D', '/proc/self/fd/3', ...args]), {
+      env,
+      cwd: '/',
+      uid: account.uid,
+      gid: account.gid,
+      stdio: ['ignore', 'pipe', 'pipe', fd, ...more],
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Where util-linux is there, the kernel itself ends the server (fast shutdown) when we are killed. */
+function withParent(file: string, args: readonly string[]): [string, string[]] {
+  for (const setpriv of process.platform === 'linux' ? ['/usr/bin/setpriv', '/bin/setpriv'] : []) {
+    try {
+      accessSync(setpriv, constants.X_OK);
+      return [setpriv, ['--pdeathsig', 'INT', '--', file, ...args]];
+    } catch {
+      // not here
+    }
+  }
+  return [file, [...args]];
+}
+
+async function initialise(program: Program, directory: string, account: Account | undefined): Promise<State> {
+  // In a directory aside, so that a run that is killed half-way is not mistaken for a finished one.
+  const fresh = join(directory, 'data.new');
+  const passwordFile = join(directory, 'password');
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { mode: 0o700 });
+  chmodSync(fresh, 0o700);
+  if (account !== undefined) chownSync(fresh, account.uid, account.gid);
+  const state: State = { user: 'beamish', password: randomBytes(18).toString('hex'), port: 0 };
+  writeFileSync(passwordFile, `${state.password}\n`, { mode: 0o600 });
+  // Opened anew by the account through /proc, so it must be its file; by path it may not be able to walk here.
+  if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
+  const password = openSync(passwordFile, 'r');
+  const child = run(
+    program.initdb,
+    fresh,
+    [
+      '--username', state.user, '--pwfile', account === undefined ? passwordFile : '/proc/self/fd/4', '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C',
+      '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions',
+    ],
+    account,
+    account === undefined ? [] : [password],
+  );
+  let output = '';
+  child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
+  child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    if (code !== 0) throw new Error(`initdb failed (${code}): ${output.trim().slice(-500)}`);
+  } finally {
+    closeSync(password);
+    rmSync(passwordFile, { force: true });
+  }
+  writeState(directory, state);
+  renameSync(fresh, join(directory, 'data'));
+  return state;
+}
+
+/** A TCP port on loopback that is free now; `wanted` if it is. */
+export async function freePort(wanted = 0): Promise<number> {
+  const attempt = (port: number): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(undefined));
+      server.listen({ port, host, exclusive: true }, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
+      });
+    });
+  const port = (wanted === 0 ? undefined : await attempt(wanted)) ?? (await attempt(0));
+  if (port === undefined) throw new Error('no free TCP port on loopback');
+  return port;
+}
+
+type Server = Pick<EmbeddedPostgres, 'port' | 'pid' | 'exited' | 'stop'>;
+
+/** What a start may fail with only because something else has not ended yet. */
+const passing = /pre-existing shared memory block|lock file "postmaster\.pid" already exists/;
+const portTaken = /Address already in use|could not create any TCP\/IP sockets/;
+
+async function launch(
+  program: Program,
+  data: string,
+  account: Account | undefined,
+  state: State,
+  options: EmbeddedOptions,
+  startTimeout: number,
+): Promise<Server> {
+  const end = performance.now() + startTimeout;
+  for (;;) {
+    const port = options.port ? options.port : await freePort(state.port);
+    const given = Object.entries({ ...settings, ...options.settings, port });
+    const child = run(program.postgres, data, given.flatMap(([name, value]) => ['-c', `${name}=${value}`]), account);
+    const outcome = await started(child, end, options.logger);
+    if (outcome === true) return serverOf(child, port);
+    if (portTaken.test(outcome)) {
+      if (options.port) throw new Error(`port ${port} of 127.0.0.1 is in use by another program`);
+    } else if (!passing.test(outcome) || performance.now() > end) {
+      throw new Error(`the embedded PostgreSQL did not start: ${outcome.trim().slice(-500)}`);
+    }
+    await delay(100);
+  }
+}
+
+/** True when it accepts connections; what it wrote when it ended or was too slow. */
+function started(child: ChildProcess, end: number, logger: Logger | undefined): Promise<true | string> {
+  const { promise, resolve } = Promise.withResolvers<true | string>();
+  let output = '';
+  let ready = false;
+  const read = (text: string): void => {
+    for (const line of text.split('\n')) if (line.trim() !== '') logLine(line, logger);
+    if (ready) return;
+    output += text;
+    if (/database system is ready to accept connections/.test(output)) {
+      ready = true;
+      resolve(true);
+    }
+  };
+  child.stdout?.setEncoding('utf8').on('data', read);
+  child.stderr?.setEncoding('utf8').on('data', read);
+  child.on('error', (error) => resolve(error.message));
+  child.on('close', () => resolve(output === '' ? 'it ended without a word' : output));
+  const timer = setTimeout(() => {
+    if (!ready) child.kill('SIGKILL');
+  }, Math.max(0, end - performance.now()));
+  return promise.finally(() => clearTimeout(timer));
+}
+
+function logLine(line: string, logger: Logger | undefined): void {
+  const message = line.replace(/^[-0-9]+ [:.0-9]+ \S+ \[\d+\] /, '');
+  if (/^(ERROR|FATAL|PANIC):/.test(message) && !/terminating connection|the database system is/.test(message)) logger?.warn(message);
+  else logger?.debug(message);
+}
+
+function serverOf(child: ChildProcess, port: number): Server {
+  const { promise: exited, resolve } = Promise.withResolvers<EmbeddedExit>();
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  if (ended()) resolve({ code: child.exitCode, signal: child.signalCode });
+  else child.once('exit', (code, signal) => resolve({ code, signal }));
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    if (!ended()) child.kill('SIGINT'); // fast shutdown: clients are disconnected, a checkpoint is written
+    const hurry = setTimeout(() => child.kill('SIGQUIT'), 10_000); // what was committed is recovered at the next start
+    await exited;
+    clearTimeout(hurry);
+  };
+  return { port, pid: child.pid ?? 0, exited, stop: () => (stopping ??= stop()) };
+}
+
+async function createDatabase(url: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+}
