@@ -123,7 +123,7 @@ function comparePids(a: Pid, b: Pid): number {
 }
 
 function comparePorts(a: Port, b: Port): number {
-  return order(a.id, b.id) || compareNodes(a, b);
+  return compareNodes(a, b) || order(a.id, b.id);
 }
 
 function compareReferences(a: Reference, b: Reference): number {

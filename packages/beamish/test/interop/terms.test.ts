@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { phash2 } from '../../src/ring/index.ts';
+import { compareTerms, decode, encode, formatTerm, keyOf, type Term, termEquals, Tuple } from '../../src/term/index.ts';
+import { skipUnless } from '../support/peers.ts';
+import { seed } from '../support/seed.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+import { arbitraryTerm } from '../term/arbitrary.ts';
+import { lengthPrefixed, Records, runErl } from './fixtures/term-corpus.ts';
+
+const COUNT = Number(process.env['TERMS'] ?? 3000);
+const options = { ...skipUnless('erl'), timeout: 120_000 };
+
+function show(term: Term): string {
+  return `seed ${seed}: ${formatTerm(term, { maxLength: 300 })}`;
+}
+
+test('terms made by the BEAM come through unchanged, hash and compare the same', options, async () => {
+  await using directory = await temporaryDirectory();
+  const [corpus, pairs, ours, verdict] = ['corpus', 'pairs', 'ours', 'verdict'].map((name) => directory.file(name)) as [string, string, string, string];
+  await runErl(`term_corpus:generate("${corpus}", "${pairs}", ${COUNT}, ${seed})`);
+
+  const terms: Term[] = [];
+  const sent: Uint8Array[] = [];
+  const records = new Records(await readFile(corpus));
+  while (records.more) {
+    const bytes = records.bytes();
+    const term = decode(bytes);
+    assert.equal(phash2(term, 2 ** 32), records.uint32(), show(term));
+    assert.equal(phash2(term), records.uint32(), show(term));
+    const again = encode(term);
+    assert.ok(termEquals(decode(again), term), show(term));
+    assert.equal(keyOf(decode(again)), keyOf(term), show(term));
+    terms.push(term);
+    sent.push(again);
+  }
+  assert.ok(terms.length >= COUNT, `${terms.length} terms`);
+
+  await writeFile(ours, lengthPrefixed(sent));
+  await runErl(`term_corpus:judge("${corpus}", "${ours}", "${verdict}")`);
+  const wrong = (await readFile(verdict, 'utf8')).split('\n').filter((line) => line !== '');
+  assert.deepEqual(wrong.map((index) => show(terms[Number(index)])), [], 'not =:= on the BEAM');
+
+  const orders = new Records(await readFile(pairs));
+  while (orders.more) {
+    const order = orders.int8();
+    const pair = decode(orders.bytes());
+    assert.ok(pair instanceof Tuple);
+    const [a, b] = pair.elements as [Term, Term];
+    assert.equal(Math.sign(compareTerms(a, b)), order, show(pair));
+    assert.equal(Math.sign(compareTerms(b, a)), 0 - order || 0, show(pair));
+  }
+});
+
+test('terms made here are read by the BEAM as what we mean', options, async () => {
+  await using directory = await temporaryDirectory();
+  const [ours, theirs] = [directory.file('ours'), directory.file('theirs')];
+  const terms = fc.sample(arbitraryTerm, { numRuns: Math.ceil(COUNT / 2), seed });
+  for (const bytesAs of ['bits8', 'binary'] as const) {
+    await writeFile(ours, lengthPrefixed(terms.map((term) => encode(term, { bytesAs }))));
+    await runErl(`term_corpus:own("${ours}", "${theirs}")`);
+    const answers = new Records(await readFile(theirs));
+    for (const term of terms) {
+      assert.ok(termEquals(decode(answers.bytes()), term), show(term));
+      assert.equal(phash2(term, 2 ** 32), answers.uint32(), show(term));
+      assert.equal(phash2(term), answers.uint32(), show(term));
+    }
+    assert.ok(!answers.more);
+  }
+});
+
+test('a byte array, sent as a bitstring of whole bytes, is the ordinary binary on the BEAM', options, async () => {
+  const literal = (bytes: Uint8Array): string => `<<${bytes.join(',')}>>`;
+  const [empty, some] = [encode(new Uint8Array(0)), encode(Uint8Array.of(1, 2, 255))];
+  const out = await runErl(
+    `E = binary_to_term(${literal(empty)}), S = binary_to_term(${literal(some)}), ` +
+      'io:format("~w", [[E =:= <<>>, is_binary(E), S =:= <<1,2,255>>, is_binary(S), erlang:external_size(S) =:= erlang:external_size(<<1,2,255>>)]])',
+  );
+  assert.equal(out, '[true,true,true,true,true]');
+});
