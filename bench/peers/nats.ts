@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { findExecutable, requirePeer } from '../../packages/beamish/test/support/peers.ts';
+import { freePort } from '../../packages/beamish/test/support/ports.ts';
+import { packageVersion } from '../harness/packages.ts';
+import { start, startPair, type Peer } from '../harness/pair.ts';
+import { workloadNames } from '../harness/workloads.ts';
+
+const worker = fileURLToPath(new URL('nats-worker.ts', import.meta.url));
+
+export const nats: Peer = {
+  title: 'NATS',
+  about: 'nats-server between two @nats-io/transport-node clients: request/reply for calls, publish for one-way; JSON',
+  workloads: workloadNames,
+  missing: () => (findExecutable('nats-server') ? undefined : 'nats-server not found: install nats-server'),
+  versions: () => ({
+    'nats-server':
+      spawnSync(requirePeer('nats-server'), ['--version'], { encoding: 'utf8' }).stdout.trim().split(' ').at(-1) ?? '',
+    '@nats-io/transport-node': packageVersion('@nats-io/transport-node'),
+  }),
+  async start(context) {
+    const port = await freePort({ protocol: 'tcp' });
+    const server = start(
+      requirePeer('nats-server'),
+      ['--addr', '127.0.0.1', '--port', String(port)],
+      'other',
+      context.pin,
+    );
+    try {
+      await server.waitForOutput(/Server is ready/);
+      const pair = await startPair(worker, context, { port });
+      return {
+        run: (workload, time) => pair.run(workload, time),
+        async [Symbol.asyncDispose]() {
+          await pair[Symbol.asyncDispose]();
+          await server.stop();
+        },
+      };
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  },
+};
