@@ -2,12 +2,14 @@
  * Measures Beamish beside its peers, interleaved in one run: in every round each peer, in random order, is started as two
  * OS processes on loopback and runs every workload, in random order, for a bounded time.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { commit, load, machine } from './harness/machine.ts';
 import { installPackages } from './harness/packages.ts';
 import type { Context, Peer, Pinning } from './harness/pair.ts';
+import { profileTable } from './harness/profile.ts';
 import {
   markdown,
   ratios,
@@ -32,7 +34,7 @@ ${workloadNames.map((name) => `                     ${name.padEnd(10)} ${workloa
   --seed N         for the random order
   --json           the result as JSON on standard output instead of the table
   --write          write results/ and README.md even if not everything was run; --no-write: never
-  --profile DIR    a CPU profile of each Node.js worker; see it with bench/profile.ts
+  --profile DIR    a CPU profile of each Node.js worker, and a table of its functions on standard error
   --help
 `;
 
@@ -189,9 +191,18 @@ async function main(): Promise<void> {
     missing,
     peers: Object.fromEntries(running.map((name) => [name, peerResult(name, gathered)])),
   };
+  if (profile !== undefined) showProfiles(profile, startedAt);
   if (chosen.write) write(result);
   process.stdout.write(`${chosen.json ? JSON.stringify(result, null, 2) : markdown(result)}\n`);
   if (Object.values(result.peers).some(({ failures }) => failures.length > 0)) process.exitCode = 1;
+}
+
+function showProfiles(directory: string, since: Date): void {
+  for (const file of readdirSync(directory)) {
+    const path = join(directory, file);
+    if (!file.endsWith('.cpuprofile') || statSync(path).mtime < since) continue;
+    process.stderr.write(`\n${profileTable(path, 40)}\n`);
+  }
 }
 
 function peerResult(

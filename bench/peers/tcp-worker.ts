@@ -39,7 +39,7 @@ const sink = (): Server =>
     let count = 0;
     frames(socket, (data, start, end) => {
       if (start === end) socket.write(`${count}\n`);
-      else if (typeof JSON.parse(data.latin1Slice(start, end)) === 'object') count++;
+      else if (typeof JSON.parse(data.toString('utf8', start, end)) === 'object') count++;
     });
     socket.on('error', () => {});
   });
@@ -125,11 +125,11 @@ async function stream(socket: Socket, object: JsonObject, time: Time): Promise<F
     {
       send() {
         const text = JSON.stringify(object);
-        const full = used + 4 + text.length > batch;
+        const full = used + 4 + text.length * 3 > batch; // UTF-8 at its longest
         if (full) flush();
-        buffer.writeUInt32BE(text.length, used);
-        buffer.latin1Write(text, used + 4);
-        used += 4 + text.length;
+        const length = buffer.write(text, used + 4);
+        buffer.writeUInt32BE(length, used);
+        used += 4 + length;
         return !full || writable;
       },
       async writable() {

@@ -1,6 +1,5 @@
-/** Sums up a .cpuprofile (of `run.ts --profile DIR`) by function: `node bench/profile.ts FILE... [--top N]`. */
+/** Sums up V8's .cpuprofile files by function. */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 
 interface Frame {
   readonly id: number;
@@ -13,12 +12,8 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { top: { type: 'string', default: '30' } },
-});
-
-function show(file: string): void {
+/** The functions with the most time of their own, and what they and their callees took; idle time aside. */
+export function profileTable(file: string, top: number): string {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as Profile;
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(
@@ -47,13 +42,11 @@ function show(file: string): void {
     }
   });
   const share = (us: number | undefined): string => `${((100 * (us ?? 0)) / busy).toFixed(1).padStart(6)} %`;
-  process.stdout.write(
-    `${file}: ${(busy / 1e6).toFixed(2)} s of JavaScript, idle ${((self.get('(idle)') ?? 0) / 1e6).toFixed(2)} s\n`,
-  );
-  process.stdout.write('    self     total\n');
+  const idle = ((self.get('(idle)') ?? 0) / 1e6).toFixed(2);
   const rows = [...self].filter(([key]) => key !== '(idle)').toSorted(([, a], [, b]) => b - a);
-  for (const [key, us] of rows.slice(0, Number(values.top)))
-    process.stdout.write(`${share(us)} ${share(total.get(key))}  ${key}\n`);
+  return [
+    `${file}: ${(busy / 1e6).toFixed(2)} s of JavaScript, idle ${idle} s`,
+    '    self     total',
+    ...rows.slice(0, top).map(([key, us]) => `${share(us)} ${share(total.get(key))}  ${key}`),
+  ].join('\n');
 }
-
-for (const file of positionals) show(file);
