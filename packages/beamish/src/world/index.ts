@@ -18,3 +18,5 @@ export type {
   SrvRecord,
   TlsOptions,
 } from './network.ts';
+export { realWorld, type RealWorldOptions } from './real/index.ts';
+export { createLogger, type LoggerOptions } from './real/logger.ts';

@@ -1,0 +1,181 @@
+import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { connect as connectTcp, createServer, isIP, type Server, type Socket as NodeSocket } from 'node:net';
+import { hostname } from 'node:os';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { BeamishError } from '../../error/index.ts';
+import type {
+  Address,
+  ConnectOptions,
+  DatagramOptions,
+  DatagramSocket,
+  ListenOptions,
+  Listener,
+  Network,
+  ResolveOptions,
+  Socket,
+  SrvRecord,
+} from '../network.ts';
+import { failure } from './failure.ts';
+import { RealSocket } from './socket.ts';
+import { clientTls, serverTls } from './tls.ts';
+
+const DEFAULT_CONNECT_TIMEOUT = 7000;
+const DEFAULT_RESOLVE_TIMEOUT = 5000;
+/** TLS handshakes that are not finished within this time are refused, as OTP's net_setuptime. Milliseconds. */
+const TLS_SETUP_TIME = 7000;
+
+async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const accept = (socket: NodeSocket): void => onConnection(new RealSocket(socket));
+  // Half-open, so that the owner decides what the end of the peer's bytes means.
+  const common = { allowHalfOpen: true, pauseOnConnect: false };
+  let server: Server;
+  if (options.tls === undefined) server = createServer(common, accept);
+  else {
+    const secure = createTlsServer({ ...common, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME }, accept);
+    secure.on('tlsClientError', (error, socket) => {
+      const remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+      options.onRefused?.(failure(error, `TLS handshake with ${remote.host}:${remote.port}`, 'tls_failed'), remote);
+      socket.destroy();
+    });
+    server = secure;
+  }
+  const where = `listen on ${options.host}:${options.port}`;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(failure(error, where, 'address_in_use')));
+    server.listen({ host: options.host, port: options.port, exclusive: true }, resolve);
+  });
+  // After this an error concerns one connection that could not be accepted (no file descriptors left, say).
+  server.on('error', (error) => options.onRefused?.(failure(error, where), { host: '', port: 0 }));
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address');
+  return {
+    address: { host: bound.address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        // The callback of `close` waits for the connections made, which stay. That it listens no more holds at once.
+        server.close();
+        resolve();
+      }),
+  };
+}
+
+function connect(options: ConnectOptions): Promise<Socket> {
+  const { host, port, signal } = options;
+  const timeout = options.timeout ?? DEFAULT_CONNECT_TIMEOUT;
+  const doing = `connect to ${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(new BeamishError('aborted', `${doing} was aborted`, { cause: signal.reason }));
+      return;
+    }
+    const target = {
+      host,
+      port,
+      allowHalfOpen: true,
+      ...(options.localHost === undefined ? {} : { localAddress: options.localHost }),
+    };
+    const socket =
+      options.tls === undefined ? connectTcp(target) : connectTls({ ...target, ...clientTls(options.tls, host) });
+    const fail = (error: BeamishError): void => {
+      settle();
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onError = (error: Error): void => fail(failure(error, doing));
+    const onClose = (): void => fail(new BeamishError('connection_refused', `${doing}: closed by the other side`));
+    const onAbort = (): void => fail(new BeamishError('aborted', `${doing} was aborted`, { cause: signal?.reason }));
+    const timer = setTimeout(
+      () => fail(new BeamishError('timeout', `${doing}: no answer within ${timeout} ms`, { retryable: true })),
+      timeout,
+    );
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('error', onError).off('close', onClose);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', onError).once('close', onClose);
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
+      settle();
+      resolve(new RealSocket(socket));
+    });
+  });
+}
+
+async function bindDatagram(options: DatagramOptions): Promise<DatagramSocket> {
+  const type = isIP(options.host) === 6 ? 'udp6' : 'udp4';
+  const socket = createSocket({ type, reuseAddr: options.reuseAddress ?? false });
+  const doing = `bind UDP ${options.host}:${options.port}`;
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', (error) => {
+      socket.close();
+      reject(failure(error, doing, 'address_in_use'));
+    });
+    socket.bind({ address: options.host, port: options.port, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      resolve();
+    });
+  });
+  const report = (error: Error): void => options.onError?.(failure(error, doing));
+  socket.on('error', report);
+  socket.on('message', (message, from) => options.onMessage(new Uint8Array(message), { host: from.address, port: from.port }));
+  try {
+    if (options.broadcast === true) socket.setBroadcast(true);
+    if (options.multicast !== undefined) {
+      const { group, ttl, loopback } = options.multicast;
+      const local = options.multicast.interface;
+      socket.addMembership(group, local);
+      if (local !== undefined) socket.setMulticastInterface(local);
+      socket.setMulticastTTL(ttl ?? 1);
+      socket.setMulticastLoopback(loopback ?? true);
+    }
+  } catch (error) {
+    socket.close();
+    throw failure(error as Error, doing);
+  }
+  const bound = socket.address();
+  let closed: Promise<void> | undefined;
+  return {
+    address: { host: bound.address, port: bound.port },
+    send(message: Uint8Array, to: Address): void {
+      if (closed !== undefined) return;
+      socket.send(message, to.port, to.host, (error) => error !== null && report(error));
+    },
+    close: () => (closed ??= new Promise((resolve) => socket.close(() => resolve()))),
+  };
+}
+
+function resolver(options: ResolveOptions | undefined): Resolver {
+  const made = new Resolver({ timeout: options?.timeout ?? DEFAULT_RESOLVE_TIMEOUT, tries: 1 });
+  if (options?.servers !== undefined) made.setServers(options.servers);
+  return made;
+}
+
+/** No record of that kind, or no such name: an answer, and its meaning is "none". */
+function none(error: unknown): never[] {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENODATA' || code === 'ENOTFOUND') return [];
+  throw failure(error as Error, 'ask the DNS', 'host_unresolved');
+}
+
+async function resolveAddresses(name: string, options?: ResolveOptions): Promise<readonly string[]> {
+  if (isIP(name) !== 0) return [name];
+  const dns = resolver(options);
+  const [four, six] = await Promise.all([dns.resolve4(name).catch(none), dns.resolve6(name).catch(none)]);
+  return [...new Set([...four, ...six])];
+}
+
+async function resolveServices(name: string, options?: ResolveOptions): Promise<readonly SrvRecord[]> {
+  return resolver(options).resolveSrv(name).catch(none);
+}
+
+export const realNetwork: Network = {
+  hostName: hostname().split('.')[0] ?? 'localhost',
+  listen,
+  connect,
+  bindDatagram,
+  resolveAddresses,
+  resolveServices,
+};
