@@ -1,0 +1,187 @@
+import { BeamishError } from '../error/index.ts';
+import type { Node } from '../node/index.ts';
+import type { Term } from '../term/index.ts';
+import type { PubSubAdapter, PubSubAdapterFactory } from './adapter.ts';
+import { pg2Adapter } from './pg2-adapter.ts';
+import type { Pg2Options } from './pg2-adapter.ts';
+import { ListenerSubscription, MessageStream } from './subscription.ts';
+import type { Listener, QueuedSubscription, SubscribeOptions, Subscription, SubscriptionHost } from './subscription.ts';
+
+export interface PubSubOptions extends Pg2Options {
+  /** How messages travel between nodes. @default pg2Adapter, with `poolSize` and `broadcastPoolSize` */
+  readonly adapter?: PubSubAdapterFactory;
+}
+
+export interface MessagesOptions extends SubscribeOptions {
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PubSubStatistics {
+  readonly topics: number;
+  readonly subscribers: number;
+  /** Messages waiting in the queues of subscribers. */
+  readonly queued: number;
+  /** Since the start: broadcasts made here, messages taken from other nodes, and those of them that made no sense. */
+  readonly broadcasts: number;
+  readonly received: number;
+  readonly refused: number;
+  /** Since the start, over all subscribers, also those that are gone: messages dropped from full queues. */
+  readonly dropped: number;
+}
+
+/**
+ * Topics over all nodes: a message that is broadcast reaches every subscriber of its topic on every connected node that
+ * has a PubSub of the same name, Beamish or Elixir (Phoenix.PubSub, protocols 8). At most once, no history; in order from
+ * one node for one topic. Subscribers on this node get the very object that was broadcast: don't change it.
+ */
+export class PubSub implements AsyncDisposable {
+  readonly name: string;
+  readonly #node: Node;
+  readonly #topics = new Map<string, Set<QueuedSubscription>>();
+  readonly #host: SubscriptionHost;
+  #adapter: PubSubAdapter | undefined;
+  #stopped: Promise<void> | undefined;
+  #broadcasts = 0;
+  #received = 0;
+  #dropped = 0;
+
+  private constructor(node: Node, name: string) {
+    this.#node = node;
+    this.name = name;
+    this.#host = {
+      logger: node.logger.child({ pubsub: name }),
+      defer: (callback) => node.world.clock.defer(callback),
+      remove: (subscription) => this.#remove(subscription),
+      dropped: () => void this.#dropped++,
+    };
+  }
+
+  /**
+   * @param name as an Elixir module, `MyApp.PubSub`: the `name:` of Phoenix.PubSub on the Elixir nodes.
+   * @throws BeamishError `option_invalid`, `name_taken` when this node runs one of that name.
+   */
+  static async start(node: Node, name = 'Beamish.PubSub', options: PubSubOptions = {}): Promise<PubSub> {
+    const { adapter, ...pool } = options;
+    if (name === '') throw new BeamishError('option_invalid', 'the name of a PubSub must not be empty');
+    const pubsub = new PubSub(node, name);
+    const start = adapter ?? pg2Adapter(pool);
+    const { logger } = pubsub.#host;
+    pubsub.#adapter = await start({ node, name, logger, deliver: (topic, message) => pubsub.#deliver(topic, message) });
+    return pubsub;
+  }
+
+  /**
+   * Calls `listener` for every message of the topic from now on, one at a time. One that throws is logged and gets the next
+   * message; the other subscribers don't notice.
+   *
+   * @throws BeamishError `option_invalid`, `closed`.
+   */
+  subscribe(topic: string, listener: Listener, options: SubscribeOptions = {}): Subscription {
+    return this.#add(new ListenerSubscription(this.#host, topic, listener, options));
+  }
+
+  /**
+   * The messages of the topic from this call on; they wait in the queue until they are read. Leaving the loop, `return()`
+   * or the signal ends the subscription. With overflow `disconnect` a full queue makes it throw `queue_full`.
+   *
+   * @throws BeamishError `option_invalid`, `closed`.
+   */
+  messages(topic: string, options: MessagesOptions = {}): AsyncIterableIterator<Term> & Subscription {
+    const stream = this.#add(new MessageStream(this.#host, topic, options, options.signal));
+    if (options.signal?.aborted === true) stream.cancel();
+    return stream;
+  }
+
+  /** To every subscriber of the topic on every node. Returns before any of them is called. */
+  broadcast(topic: string, message: Term): void {
+    this.#open.broadcast(topic, message);
+    this.#broadcasts++;
+    this.#dispatch(topic, message, false);
+  }
+
+  /** As `broadcast`, leaving out one subscriber of this node. */
+  broadcastFrom(subscription: Subscription, topic: string, message: Term): void {
+    this.#open.broadcast(topic, message);
+    this.#broadcasts++;
+    this.#dispatch(topic, message, false, subscription);
+  }
+
+  /** To the subscribers on this node only. */
+  localBroadcast(topic: string, message: Term): void {
+    if (this.#open !== undefined) this.#dispatch(topic, message, false);
+  }
+
+  /** To the subscribers on one node only. */
+  directBroadcast(nodeName: string, topic: string, message: Term): void {
+    if (nodeName === this.#node.name) this.localBroadcast(topic, message);
+    else this.#open.directBroadcast(nodeName, topic, message);
+  }
+
+  statistics(): PubSubStatistics {
+    let subscribers = 0;
+    let queued = 0;
+    for (const subscriptions of this.#topics.values()) {
+      subscribers += subscriptions.size;
+      for (const subscription of subscriptions) queued += subscription.queued;
+    }
+    return {
+      topics: this.#topics.size,
+      subscribers,
+      queued,
+      broadcasts: this.#broadcasts,
+      received: this.#received,
+      refused: this.#adapter?.refused ?? 0,
+      dropped: this.#dropped,
+    };
+  }
+
+  /** Ends every subscription, and leaves the group. Idempotent. */
+  stop(): Promise<void> {
+    if (this.#stopped === undefined) {
+      for (const subscriptions of [...this.#topics.values()]) for (const each of [...subscriptions]) each.cancel();
+      this.#stopped = this.#adapter?.stop() ?? Promise.resolve();
+    }
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  get #open(): PubSubAdapter {
+    if (this.#stopped !== undefined || this.#adapter === undefined) {
+      throw new BeamishError('closed', `the PubSub ${this.name} was stopped`);
+    }
+    return this.#adapter;
+  }
+
+  #add<S extends QueuedSubscription>(subscription: S): S {
+    if (this.#open === undefined) return subscription;
+    const subscriptions = this.#topics.get(subscription.topic);
+    if (subscriptions === undefined) this.#topics.set(subscription.topic, new Set([subscription]));
+    else subscriptions.add(subscription);
+    return subscription;
+  }
+
+  #remove(subscription: QueuedSubscription): void {
+    const subscriptions = this.#topics.get(subscription.topic);
+    subscriptions?.delete(subscription);
+    if (subscriptions?.size === 0) this.#topics.delete(subscription.topic);
+  }
+
+  #deliver(topic: string, message: Term): void {
+    if (this.#stopped !== undefined) return;
+    this.#received++;
+    this.#dispatch(topic, message, true);
+  }
+
+  #dispatch(topic: string, message: Term, now: boolean, except?: Subscription): void {
+    const subscriptions = this.#topics.get(topic);
+    if (subscriptions === undefined) return;
+    // A copy: a listener that is called now may subscribe or cancel.
+    for (const subscription of now ? [...subscriptions] : subscriptions) {
+      if (subscription !== except) subscription.offer(message, now);
+    }
+  }
+}
