@@ -65,4 +65,6 @@ export interface Distribution {
    * to the node, it answers by `Runtime.connectionLost(node)` in a later turn.
    */
   route(signal: Signal, node: string): void;
+  /** Whether `node` negotiated ALIAS (protocols 2.4). Undefined, or no such method: taken as yes, as every OTP since 24 does. */
+  takesAlias?(node: string): boolean | undefined;
 }

@@ -1,0 +1,114 @@
+import { Pid, Reference } from '../term/index.ts';
+import type { Atom } from '../term/index.ts';
+import { atom } from '../term/index.ts';
+import type { Kernel } from './kernel.ts';
+import { NOCONNECTION, NOPROC } from './reason.ts';
+import type { Signal } from './signal.ts';
+
+export type SpawnRequestSignal = Extract<Signal, { type: 'spawnRequest' }>;
+/** Makes the process that another node asks for, or says why not: `notsup`, `badarg`, `system_limit`, ... */
+export type SpawnRequestHandler = (request: SpawnRequestSignal) => Pid | Atom;
+
+const NOTSUP = atom('notsup');
+
+/** Carries out a signal that another node sent (protocols 3.5). What is addressed to nobody is dropped or answered `noproc`. */
+export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: SpawnRequestHandler | undefined): void {
+  switch (signal.type) {
+    case 'message':
+      if (signal.to instanceof Reference) kernel.receiveByReference(signal.to, signal.message);
+      else kernel.findHere(signal.to)?.receive(signal.message);
+      return;
+    case 'link': {
+      const process = kernel.find(signal.to);
+      if (process !== undefined) process.links.linked(signal.from);
+      else kernel.route({ type: 'linkExit', from: signal.to, to: signal.from, reason: NOPROC }, signal.from.node);
+      return;
+    }
+    case 'unlink':
+      kernel.find(signal.to)?.links.unlinked(signal.from);
+      // always, also for the dead, and before anything else goes to that process
+      kernel.route({ type: 'unlinkAck', from: signal.to, to: signal.from, id: signal.id }, signal.from.node);
+      return;
+    case 'unlinkAck':
+      kernel.find(signal.to)?.links.acknowledged(signal.from, signal.id);
+      return;
+    case 'linkExit':
+      kernel.later(() => kernel.find(signal.to)?.links.exited(signal.from, signal.reason));
+      return;
+    case 'exit':
+      kernel.later(() => kernel.find(signal.to)?.receiveExit(signal.from, signal.reason, false));
+      return;
+    case 'monitor': {
+      const { to, from, reference } = signal;
+      const process = kernel.findHere(to);
+      if (process === undefined) {
+        kernel.route({ type: 'monitorExit', from: to, to: from, reference, reason: NOPROC }, from.node);
+        return;
+      }
+      process.watchers.set(reference.key, { watcher: from, reference, target: to });
+      kernel.remoteWatches.set(reference.key, process);
+      return;
+    }
+    case 'demonitor': {
+      const { key } = signal.reference;
+      kernel.remoteWatches.get(key)?.watchers.delete(key);
+      kernel.remoteWatches.delete(key);
+      return;
+    }
+    case 'monitorExit': {
+      const number = kernel.references.numberOf(signal.reference);
+      // only the node that was asked can answer
+      if (number === undefined || kernel.references.get(number)?.to?.node !== signal.from.node) return;
+      kernel.takeNumber(number)?.down?.(signal.reason);
+      return;
+    }
+    case 'spawnRequest':
+      spawn(kernel, signal, spawnHandler);
+      return;
+    case 'spawnReply': {
+      const number = kernel.references.numberOf(signal.reference);
+      if (number !== undefined) kernel.references.get(number)?.spawned?.(signal.result);
+      return;
+    }
+    case 'groupLeader': // output of ours does not go through group leaders
+      return;
+    default:
+      signal satisfies never;
+  }
+}
+
+/** Always answered, or the caller waits for ever; before anything the new process may cause (protocols 3.5). */
+function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnRequestHandler | undefined): void {
+  const { reference, from, options } = request;
+  let result: Pid | Atom = NOTSUP;
+  try {
+    result = handler?.(request) ?? NOTSUP;
+  } catch (error) {
+    kernel.logger.error({ err: error, from: from.toString() }, 'the handler of spawn requests threw');
+    result = atom('system_limit');
+  }
+  const process = result instanceof Pid ? kernel.find(result) : undefined;
+  const link = options.link && process !== undefined;
+  const monitor = options.monitor && process !== undefined;
+  if (link) process.links.linked(from);
+  if (monitor) {
+    process.watchers.set(reference.key, { watcher: from, reference, target: process.pid });
+    kernel.remoteWatches.set(reference.key, process);
+  }
+  kernel.route({ type: 'spawnReply', reference, to: from, link, monitor, result }, from.node);
+}
+
+/** The connection to `node` is gone: links break and monitors fire with `noconnection`, calls reject. */
+export function connectionLost(kernel: Kernel, node: string): void {
+  for (const [key, process] of [...kernel.remoteWatches]) {
+    if (process.watchers.get(key)?.watcher.node !== node) continue;
+    process.watchers.delete(key);
+    kernel.remoteWatches.delete(key);
+  }
+  for (const [number, entry] of [...kernel.references.all()]) {
+    if (entry.to?.node === node) kernel.takeNumber(number)?.down?.(NOCONNECTION);
+  }
+  kernel.later(() => {
+    for (const process of [...kernel.processes.values()]) process.links.connectionLost(node);
+  });
+}

@@ -1,0 +1,19 @@
+/** Supervised processes inside one node: OTP's model. @module */
+export { Runtime } from './runtime.ts';
+export type { RuntimeOptions, StopOptions } from './runtime.ts';
+export type { Alias, Monitor, ProcessBehaviour, ProcessContext, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
+export type { CallOptions } from './calls.ts';
+export { CallRejected, GenServer } from './gen-server.ts';
+export type { From, ServerClass } from './gen-server.ts';
+export type { SpawnRequestHandler, SpawnRequestSignal } from './inbound.ts';
+export { isNormalExit, reasonOf, reasonText } from './reason.ts';
+export { Registry } from './registry.ts';
+export type { RegistryEntry, RegistryOptions } from './registry.ts';
+export type { ServerOptions } from './server-start.ts';
+export { NO_REPLY } from './server-ref.ts';
+export type { CallName, Calls, Casts, ServerRef } from './server-ref.ts';
+export type { Destination, Distribution, GenRequest, NamedProcess, Signal } from './signal.ts';
+export type { RemoteSpawn, RemoteSpawnOptions } from './spawn-request.ts';
+export { child, supervisor } from './supervisor.ts';
+export type { ChildInfo, ChildOptions, ChildSpec, StartContext, SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
+export type { RestartType, ShutdownTime, Strategy } from './supervisor-core.ts';

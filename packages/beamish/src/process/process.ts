@@ -1,0 +1,420 @@
+import { BeamishError } from '../error/index.ts';
+import { Tuple, atom, tuple } from '../term/index.ts';
+import type { Pid, Reference, Term } from '../term/index.ts';
+import type { Logger, SleepOptions, Timer, World } from '../world/index.ts';
+import type { ProcessBehaviour, ProcessContext, ProcessInfo, SpawnOptions } from './behaviour.ts';
+import type { CallOptions } from './calls.ts';
+import { Links } from './links.ts';
+import { Mailbox } from './mailbox.ts';
+import { KILL, KILLED, NORMAL, reasonOf, reasonText } from './reason.ts';
+import type { Kernel } from './kernel.ts';
+import type { Runtime } from './runtime.ts';
+import type { Runnable } from './scheduler.ts';
+import { show } from './show.ts';
+import type { ServerRef } from './server-ref.ts';
+import type { Destination, NamedProcess } from './signal.ts';
+
+/** A process of another node that watches one of ours. */
+export interface RemoteWatcher {
+  readonly watcher: Pid;
+  readonly reference: Reference;
+  /** What it monitored, pid or name: the answer repeats it (protocols 3.5). */
+  readonly target: Pid | NamedProcess;
+}
+
+/** How a start ended; told once. */
+export interface StartFailure {
+  readonly reason: Term;
+  readonly error: unknown;
+}
+
+/** What only this folder gives to a new process. */
+export interface InternalSpawnOptions extends SpawnOptions {
+  /** Told once, when `init` is done or has failed. A failure is then not reported to the log: whoever asked has it. */
+  readonly onStarted?: (failure: StartFailure | undefined) => void;
+  /** The runtime's own process, which only `stop` ends. */
+  readonly root?: boolean;
+}
+
+const EXIT = atom('EXIT');
+
+/** An exit signal in the mailbox; in its place among the messages, as OTP has it. */
+class ExitMessage {
+  readonly from: Pid;
+  readonly reason: Term;
+  /** Whether it is an order of the parent to shut down. */
+  readonly order: boolean;
+  constructor(from: Pid, reason: Term, order: boolean) {
+    this.from = from;
+    this.reason = reason;
+    this.order = order;
+  }
+}
+
+type State = 'starting' | 'idle' | 'running' | 'terminating' | 'ended';
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** One process: its mailbox and its life. Names, references and routing are the runtime's. */
+export class Process implements ProcessContext, Runnable {
+  readonly pid: Pid;
+  readonly runtime: Runtime;
+  readonly label: string | undefined;
+  readonly root: boolean;
+  name: string | undefined;
+  parent: Pid | undefined;
+  readonly links: Links;
+  /** Who is told of the end: numbers of this node's references, and watchers of other nodes by their reference's key. */
+  readonly watchers = new Map<number | string, RemoteWatcher | undefined>();
+  /** Numbers of the references that are this process's: its monitors and calls. */
+  readonly owned = new Set<number>();
+  readonly #kernel: Kernel;
+  readonly #behaviour: ProcessBehaviour;
+  readonly #mailbox = new Mailbox<Term | ExitMessage>();
+  readonly #timers = new Set<Timer>();
+  /** Linked from the start; when the start fails it is told by that alone, not by an exit signal too. */
+  readonly #starter: Pid | undefined;
+  #onStarted: ((failure: StartFailure | undefined) => void) | undefined;
+  #state: State = 'starting';
+  #queued = false;
+  #trapExit: boolean;
+  #exiting: { readonly reason: Term } | undefined;
+  #handled = 0;
+  #current: Term | ExitMessage;
+  #logger: Logger | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(pid: Pid, runtime: Runtime, kernel: Kernel, behaviour: ProcessBehaviour, options: InternalSpawnOptions) {
+    this.pid = pid;
+    this.runtime = runtime;
+    this.label = options.label;
+    this.name = options.name;
+    this.parent = options.parent;
+    this.root = options.root ?? false;
+    this.#kernel = kernel;
+    this.#behaviour = behaviour;
+    this.#trapExit = options.trapExit ?? false;
+    this.#onStarted = options.onStarted;
+    this.#starter = options.link;
+    this.links = new Links(this, kernel);
+    this.#wake();
+  }
+
+  get world(): World {
+    return this.runtime.world;
+  }
+
+  get logger(): Logger {
+    return (this.#logger ??= this.runtime.logger.child({
+      pid: this.pid.toString(),
+      ...(this.name === undefined ? {} : { name: this.name }),
+    }));
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.ended) this.#abort.abort(this.#endedError());
+    }
+    return this.#abort.signal;
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  get trappingExits(): boolean {
+    return this.#trapExit;
+  }
+
+  info(): ProcessInfo {
+    return {
+      pid: this.pid,
+      name: this.name,
+      label: this.label,
+      parent: this.parent,
+      state: this.#state === 'ended' ? 'terminating' : this.#state,
+      mailbox: this.#mailbox.length,
+      handled: this.#handled,
+      links: this.links.pids(),
+      watchers: this.watchers.size,
+      trappingExits: this.#trapExit,
+    };
+  }
+
+  // --- what others do to it ---
+
+  /** A message arrives. Replies to its calls are taken out here; they never reach the mailbox. */
+  receive(message: Term): void {
+    if (this.#state === 'ended') return;
+    if (message instanceof Tuple && message.elements.length === 2) {
+      if (this.#kernel.takeReply(message.elements[0], message.elements[1])) return;
+    }
+    this.#mailbox.push(message);
+    this.#wake();
+  }
+
+  /** Before all other messages: what OTP's `{continue, Term}` needs. */
+  receiveFirst(message: Term): void {
+    if (this.#state === 'ended') return;
+    this.#mailbox.unshift(message);
+    this.#wake();
+  }
+
+  /**
+   * An exit signal arrives (Erlang reference manual, "Processes: Receiving Exit Signals"): `kill` from exit/2 ends it
+   * always; a trapping process gets a message; `normal` from others is ignored; else it ends with that reason.
+   *
+   * One thing is added to OTP: the parent's order to shut down runs `terminate` also when exits are not trapped, for
+   * whoever writes `terminate` means it to run.
+   */
+  receiveExit(from: Pid, reason: Term, byLink: boolean): void {
+    if (this.#state === 'ended' || this.root) return;
+    if (!byLink && reason === KILL) {
+      this.finish(KILLED);
+      return;
+    }
+    const byParent = this.parent?.equals(from) === true || this.#kernel.isRoot(from);
+    if (!this.#trapExit && reason === NORMAL && !from.equals(this.pid)) return;
+    if (this.#trapExit || (byParent && this.#behaviour.terminate !== undefined)) {
+      this.#mailbox.push(new ExitMessage(from, reason, byParent));
+      this.#wake();
+      return;
+    }
+    this.finish(reason);
+  }
+
+  // --- running ---
+
+  #wake(): void {
+    if (this.#queued || this.#state === 'running' || this.#state === 'terminating') return;
+    this.#queued = true;
+    this.#kernel.scheduler.enqueue(this);
+  }
+
+  run(limit: number): number {
+    this.#queued = false;
+    if (this.#state === 'starting') {
+      this.#begin();
+      return 1;
+    }
+    let handled = 0;
+    while (this.#state === 'idle' && this.#mailbox.length > 0 && handled < limit) {
+      handled++;
+      this.#handled++;
+      this.#state = 'running';
+      const item = this.#mailbox.shift();
+      this.#current = item;
+      let result: unknown;
+      try {
+        result = item instanceof ExitMessage ? this.#handleExit(item) : this.#behaviour.handle(item, this);
+      } catch (error) {
+        this.#crash(error);
+        return handled;
+      }
+      if (isThenable(result)) {
+        result.then(this.#settled, this.#crash);
+        return handled;
+      }
+      this.#settle();
+    }
+    if (this.#state === 'idle' && this.#mailbox.length > 0) this.#wake();
+    return handled;
+  }
+
+  #handleExit(exit: ExitMessage): void | Promise<void> {
+    if (exit.order) {
+      this.#exiting ??= { reason: exit.reason };
+      return undefined;
+    }
+    if (this.#behaviour.exit !== undefined) return this.#behaviour.exit(exit.from, exit.reason, this);
+    return this.#behaviour.handle(tuple(EXIT, exit.from, exit.reason), this);
+  }
+
+  /** After a handler: ends if it asked to. */
+  #settle(): void {
+    if (this.#state !== 'running') return;
+    this.#current = undefined;
+    if (this.#exiting === undefined) this.#state = 'idle';
+    else this.#terminate(this.#exiting.reason);
+  }
+
+  readonly #settled = (): void => {
+    this.#settle();
+    if (this.#state === 'idle' && this.#mailbox.length > 0) this.#wake();
+  };
+
+  #begin(): void {
+    this.#state = 'running';
+    let result: unknown;
+    try {
+      result = this.#behaviour.init?.(this);
+    } catch (error) {
+      this.#failStart(error);
+      return;
+    }
+    if (isThenable(result)) result.then(this.#started, this.#failStart);
+    else this.#started();
+  }
+
+  readonly #started = (): void => {
+    if (this.#state !== 'running') return;
+    if (this.#exiting !== undefined) {
+      // OTP `{stop, Reason}` from init: terminate is not called
+      this.finish(this.#exiting.reason);
+      return;
+    }
+    const tell = this.#onStarted;
+    this.#onStarted = undefined;
+    this.#settled();
+    tell?.(undefined);
+  };
+
+  readonly #failStart = (error: unknown): void => {
+    if (this.#state !== 'running') return;
+    const reason = this.#kernel.reasonFor(error);
+    const tell = this.#onStarted;
+    if (tell === undefined) this.#report(reason, error);
+    this.finish(reason, error);
+  };
+
+  readonly #crash = (error: unknown): void => {
+    if (this.#state !== 'running') return;
+    const reason = this.#kernel.reasonFor(error);
+    this.#report(reason, error);
+    this.#terminate(reason);
+  };
+
+  /** OTP's crash report: once, by the process that fails. */
+  #report(reason: Term, error: unknown): void {
+    const last = this.#current instanceof ExitMessage ? tuple(EXIT, this.#current.from, this.#current.reason) : this.#current;
+    this.logger.error(
+      {
+        err: error,
+        reason: reasonText(reason),
+        ...(this.label === undefined ? {} : { label: this.label }),
+        ...(last === undefined ? {} : { lastMessage: show(last) }),
+      },
+      `process ${this.name ?? this.label ?? this.pid.toString()} crashed: ${reasonText(reason)}`,
+    );
+  }
+
+  #terminate(reason: Term): void {
+    this.#state = 'terminating';
+    if (this.#behaviour.terminate === undefined) {
+      this.finish(reason);
+      return;
+    }
+    const failed = (error: unknown): void => {
+      if (this.ended) return;
+      const worse = reasonOf(error);
+      this.#report(worse, error);
+      this.finish(worse, error);
+    };
+    try {
+      const result: unknown = this.#behaviour.terminate(reason, this);
+      if (isThenable(result)) result.then(() => this.finish(reason), failed);
+      else this.finish(reason);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** The end, at once: everything it had is released, then links and watchers are told. */
+  finish(reason: Term, error?: unknown): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#mailbox.clear();
+    this.#current = undefined;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    if (this.#onStarted !== undefined && this.#starter !== undefined) this.links.unlink(this.#starter);
+    this.#kernel.ended(this, reason);
+    const tell = this.#onStarted;
+    this.#onStarted = undefined;
+    tell?.({ reason, error });
+    this.#abort?.abort(this.#endedError());
+  }
+
+  #endedError(): BeamishError {
+    return new BeamishError('aborted', `process ${this.name ?? this.pid.toString()} has ended`);
+  }
+
+  // --- what it can do (ProcessContext) ---
+
+  send(to: Destination | string, message: Term): void {
+    if (!this.ended) this.#kernel.send(to, message, this);
+  }
+
+  cast(to: Destination | string, request: Term): void {
+    if (!this.ended) this.#kernel.cast(to, request, this);
+  }
+
+  call(to: Destination | string, request: Term, options: CallOptions = {}): Promise<Term> {
+    if (this.ended) return Promise.reject(this.#endedError());
+    return this.#kernel.call(to, request, options, this);
+  }
+
+  ref<C>(to: Destination | string): ServerRef<C> {
+    return this.#kernel.ref<C>(to, this);
+  }
+
+  link(pid: Pid): void {
+    if (!this.ended) this.links.link(pid);
+  }
+
+  unlink(pid: Pid): void {
+    if (!this.ended) this.links.unlink(pid);
+  }
+
+  monitor(to: Pid | NamedProcess | string): Reference {
+    return this.#kernel.monitorBy(this, to);
+  }
+
+  demonitor(reference: Reference, options: { readonly flush?: boolean } = {}): void {
+    this.#kernel.demonitor(reference, this);
+    if (options.flush !== true) return;
+    this.#mailbox.removeFirst((item) => item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]));
+  }
+
+  exitProcess(pid: Pid, reason: Term): void {
+    if (!this.ended) this.#kernel.exit(this.pid, pid, reason);
+  }
+
+  exit(reason: Term): void {
+    if (this.#state === 'idle') this.#terminate(reason);
+    else if (this.#state === 'starting') this.finish(reason);
+    else this.#exiting ??= { reason };
+  }
+
+  trapExit(flag: boolean): void {
+    this.#trapExit = flag;
+  }
+
+  setTimer(delay: number, message: Term): Timer {
+    return this.sendAfter(delay, this.pid, message);
+  }
+
+  sendAfter(delay: number, to: Destination | string, message: Term): Timer {
+    if (this.ended) return { cancel() {} };
+    const timer = this.world.clock.setTimer(delay, () => {
+      this.#timers.delete(handle);
+      this.send(to, message);
+    });
+    const handle: Timer = {
+      cancel: () => {
+        this.#timers.delete(handle);
+        timer.cancel();
+      },
+    };
+    this.#timers.add(handle);
+    return handle;
+  }
+
+  sleep(delay: number, options: SleepOptions = {}): Promise<void> {
+    const signal = options.signal === undefined ? this.signal : AbortSignal.any([this.signal, options.signal]);
+    return this.world.clock.sleep(delay, { signal });
+  }
+}

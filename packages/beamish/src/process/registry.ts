@@ -1,0 +1,136 @@
+import { BeamishError } from '../error/index.ts';
+import { keyOf } from '../term/index.ts';
+import type { Pid, Term } from '../term/index.ts';
+import type { Monitor } from './behaviour.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface RegistryOptions {
+  /** Whether a key has one process at a time, or many. */
+  readonly keys: 'unique' | 'duplicate';
+}
+
+export interface RegistryEntry<V> {
+  readonly pid: Pid;
+  readonly value: V;
+}
+
+interface Bucket<V> {
+  readonly key: Term;
+  readonly entries: RegistryEntry<V>[];
+}
+
+/**
+ * Processes of this node under keys of their choice (Elixir `Registry`): `unique` to name them by any term, `duplicate` for
+ * local publish and subscribe. Keys are equal when they are the same term. An entry goes when its process ends.
+ */
+export class Registry<V = undefined> implements Disposable {
+  readonly #runtime: Runtime;
+  readonly #unique: boolean;
+  readonly #buckets = new Map<string, Bucket<V>>();
+  /** By pid: the monitor, and the keys that the process has. */
+  readonly #owners = new Map<string, { readonly monitor: Monitor; readonly keys: Set<string> }>();
+
+  constructor(runtime: Runtime, options: RegistryOptions) {
+    this.#runtime = runtime;
+    this.#unique = options.keys === 'unique';
+  }
+
+  /**
+   * @throws BeamishError `name_taken` when the key is unique and taken (or `pid` has it already under duplicate keys);
+   * `noproc` when `pid` is not alive on this node.
+   */
+  register(key: Term, pid: Pid, ...value: V extends undefined ? [value?: V] : [value: V]): void {
+    if (!this.#runtime.isAlive(pid)) throw new BeamishError('noproc', `${pid} cannot be registered: it is not alive on this node`);
+    const text = keyOf(key);
+    const alive = this.#alive(text);
+    const taken = this.#unique ? alive[0] : alive.find((entry) => entry.pid.equals(pid));
+    if (taken !== undefined) {
+      throw new BeamishError('name_taken', `the key is registered for ${taken.pid}`, { details: { key, pid: taken.pid } });
+    }
+    this.#buckets.set(text, { key, entries: [...alive, { pid, value: value[0] as V }] });
+    this.#ownerOf(pid).keys.add(text);
+  }
+
+  /** Takes the entry of `pid` away; nothing happens when there is none. */
+  unregister(key: Term, pid: Pid): void {
+    const text = keyOf(key);
+    this.#remove(text, pid);
+    const owner = this.#owners.get(pid.key);
+    if (owner?.keys.delete(text) !== true || owner.keys.size > 0) return;
+    owner.monitor.cancel();
+    this.#owners.delete(pid.key);
+  }
+
+  /** All processes under the key that are alive, in order of their registration. */
+  lookup(key: Term): readonly RegistryEntry<V>[] {
+    return this.#alive(keyOf(key));
+  }
+
+  /** The one process under a unique key. */
+  whereis(key: Term): Pid | undefined {
+    return this.lookup(key)[0]?.pid;
+  }
+
+  /** Replaces the value of an entry. @returns whether there was one. */
+  update(key: Term, pid: Pid, change: (value: V) => V): boolean {
+    const entries = this.#buckets.get(keyOf(key))?.entries;
+    const index = entries?.findIndex((entry) => entry.pid.equals(pid)) ?? -1;
+    if (entries === undefined || index === -1) return false;
+    entries[index] = { pid, value: change((entries[index] as RegistryEntry<V>).value) };
+    return true;
+  }
+
+  /** Sends `message` to every process under the key, or calls a function with the entries. */
+  dispatch(key: Term, deliver: Term | ((entries: readonly RegistryEntry<V>[]) => void)): void {
+    const entries = this.lookup(key);
+    if (typeof deliver === 'function') {
+      if (entries.length > 0) deliver(entries);
+      return;
+    }
+    for (const { pid } of entries) this.#runtime.send(pid, deliver);
+  }
+
+  /** The keys of a process. */
+  keys(pid: Pid): readonly Term[] {
+    return [...(this.#owners.get(pid.key)?.keys ?? [])].map((text) => this.#buckets.get(text)?.key);
+  }
+
+  /** How many entries there are. */
+  count(): number {
+    let count = 0;
+    for (const text of this.#buckets.keys()) count += this.#alive(text).length;
+    return count;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { monitor } of this.#owners.values()) monitor.cancel();
+    this.#owners.clear();
+    this.#buckets.clear();
+  }
+
+  /** The end of a process is told in a later turn: until then its entries are there, but not shown. */
+  #alive(text: string): RegistryEntry<V>[] {
+    return (this.#buckets.get(text)?.entries ?? []).filter((entry) => this.#runtime.isAlive(entry.pid));
+  }
+
+  #ownerOf(pid: Pid): { readonly keys: Set<string> } {
+    const known = this.#owners.get(pid.key);
+    if (known !== undefined) return known;
+    const keys = new Set<string>();
+    const monitor = this.#runtime.monitor(pid, () => {
+      this.#owners.delete(pid.key);
+      for (const text of keys) this.#remove(text, pid);
+    });
+    const owner = { monitor, keys };
+    this.#owners.set(pid.key, owner);
+    return owner;
+  }
+
+  #remove(text: string, pid: Pid): void {
+    const bucket = this.#buckets.get(text);
+    if (bucket === undefined) return;
+    const rest = bucket.entries.filter((entry) => !entry.pid.equals(pid));
+    if (rest.length === 0) this.#buckets.delete(text);
+    else this.#buckets.set(text, { key: bucket.key, entries: rest });
+  }
+}

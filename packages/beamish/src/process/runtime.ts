@@ -1,0 +1,281 @@
+import type { Pid, Reference, Term } from '../term/index.ts';
+import type { Logger, World } from '../world/index.ts';
+import type { Alias, Monitor, ProcessBehaviour, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
+import { DEFAULT_CALL_TIMEOUT } from './calls.ts';
+import type { CallOptions } from './calls.ts';
+import type { GenServer, ServerClass } from './gen-server.ts';
+import { connectionLost, receiveSignal } from './inbound.ts';
+import type { SpawnRequestHandler } from './inbound.ts';
+import { Kernel } from './kernel.ts';
+import { startServer } from './server-start.ts';
+import type { ServerOptions } from './server-start.ts';
+import type { ServerRef, Startable } from './server-ref.ts';
+import type { Destination, Distribution, NamedProcess, Signal } from './signal.ts';
+import { requestSpawn } from './spawn-request.ts';
+import type { RemoteSpawn, RemoteSpawnOptions } from './spawn-request.ts';
+import { stopRuntime } from './stop.ts';
+import { startSupervisor } from './supervisor.ts';
+import type { SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
+
+export interface RuntimeOptions {
+  readonly world: World;
+  /** @default 'nonode@nohost' */
+  readonly nodeName?: string;
+  /** Tells this life of the node from earlier ones of the same name. @default 0 */
+  readonly creation?: number;
+}
+
+export interface StopOptions {
+  /** Milliseconds for all processes together; what then lives is killed. @default 5000 */
+  readonly timeout?: number;
+}
+
+/**
+ * The processes of one node: pids, names, links, monitors, calls, and the delivery of signals. Several live side by side
+ * in one program (a simulated cluster). Messages between its processes are not copied: do not change what you have sent.
+ */
+export class Runtime implements AsyncDisposable {
+  readonly world: World;
+  readonly logger: Logger;
+  readonly #kernel: Kernel;
+  #spawnHandler: SpawnRequestHandler | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.world = options.world;
+    this.logger = options.world.logger;
+    this.#kernel = new Kernel(this, options.nodeName ?? 'nonode@nohost', options.creation ?? 0);
+  }
+
+  get nodeName(): string {
+    return this.#kernel.nodeName;
+  }
+
+  get creation(): number {
+    return this.#kernel.creation;
+  }
+
+  /** The pid that calls and sends from outside any process come from. A process that nothing but `stop` ends. */
+  get pid(): Pid {
+    return this.#kernel.root.pid;
+  }
+
+  /**
+   * The node got its name and creation. Before any pid left the node: pids made earlier keep the former name, and stay
+   * valid inside this runtime only.
+   */
+  become(nodeName: string, creation: number): void {
+    this.#kernel.become(nodeName, creation);
+  }
+
+  // --- starting ---
+
+  /**
+   * Starts a raw process; its `init` runs in a later turn.
+   * @throws BeamishError `name_taken`, `option_invalid`, `closed`.
+   */
+  spawn(behaviour: ProcessBehaviour, options: SpawnOptions = {}): ProcessHandle {
+    const process = this.#kernel.spawn(behaviour, options);
+    return {
+      pid: process.pid,
+      get alive() {
+        return !process.ended;
+      },
+      send: (message) => process.receive(message),
+      exit: (reason) => this.exit(process.pid, reason),
+    };
+  }
+
+  /**
+   * Starts a server and resolves when its `init` is done (OTP `gen_server:start/3`, with `link` `start_link`).
+   * Rejects with `process_exited`, its `cause` what `init` threw; `timeout` after `startTimeout`; `name_taken`.
+   */
+  startServer<C extends GenServer, A extends unknown[]>(
+    Class: ServerClass<C, A> & Startable<C>,
+    args: NoInfer<A>,
+    options: ServerOptions = {},
+  ): Promise<ServerRef<C>> {
+    return startServer<C, A>(this.#kernel, Class, args, options);
+  }
+
+  /** Starts a supervisor and its children, in order; rejects when one fails, after the others were stopped. */
+  startSupervisor(spec: SupervisorSpec, options: SupervisorOptions = {}): Promise<SupervisorRef> {
+    return startSupervisor(this.#kernel, spec, options);
+  }
+
+  // --- messages ---
+
+  /** A typed reference. A string is a name of this node; the process need not exist yet. */
+  ref<C>(to: Destination | string): ServerRef<C> {
+    return this.#kernel.ref<C>(to, this.#kernel.root);
+  }
+
+  /** A raw `$gen_call` (OTP `gen_server:call/3`). Rejects as a `ServerRef`'s calls do. */
+  call(to: Destination | string, request: Term, options: CallOptions = {}): Promise<Term> {
+    return this.#kernel.call(to, request, options, this.#kernel.root);
+  }
+
+  /** A raw `$gen_cast`. */
+  cast(to: Destination | string, request: Term): void {
+    this.#kernel.cast(to, request, this.#kernel.root);
+  }
+
+  /** Never fails; what nobody owns is dropped. @param from the sender that other nodes are told. Default `pid`. */
+  send(to: Destination | string, message: Term, from?: Pid): void {
+    const sender = from === undefined ? undefined : this.#kernel.find(from);
+    this.#kernel.send(to, message, sender ?? this.#kernel.root);
+  }
+
+  // --- names ---
+
+  /** @throws BeamishError `name_taken`; `noproc` when `pid` is not alive here; `option_invalid` when it has a name. */
+  register(name: string, pid: Pid): void {
+    this.#kernel.register(name, pid);
+  }
+
+  unregister(name: string): void {
+    this.#kernel.unregister(name);
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.#kernel.names.get(name)?.pid;
+  }
+
+  registered(): string[] {
+    return [...this.#kernel.names.keys()];
+  }
+
+  // --- links, monitors, exits ---
+
+  /**
+   * Watches a process from code that is none. `onDown` is called exactly once, in a later turn: with `noproc` when there is
+   * no such process, `noconnection` when its node is out of reach.
+   */
+  monitor(to: Pid | NamedProcess | string, onDown: (reason: Term) => void): Monitor {
+    const kernel = this.#kernel;
+    const reference = kernel.newReference();
+    let wanted = true;
+    kernel.monitor(kernel.root, kernel.destination(to), reference, (reason) => {
+      queueMicrotask(() => {
+        if (!wanted) return;
+        wanted = false;
+        this.#guarded('a monitor', () => onDown(reason));
+      });
+    });
+    return {
+      reference,
+      cancel: () => {
+        wanted = false;
+        kernel.demonitor(reference, kernel.root);
+      },
+    };
+  }
+
+  /** Links a process of this node with another (OTP `link/1`, for a process that does not ask itself). */
+  link(from: Pid, to: Pid): void {
+    this.#kernel.find(from)?.links.link(to);
+  }
+
+  unlink(from: Pid, to: Pid): void {
+    this.#kernel.find(from)?.links.unlink(to);
+  }
+
+  /** exit/2: `kill` ends any process, `normal` none; others end one that does not trap exits. */
+  exit(pid: Pid, reason: Term): void {
+    this.#kernel.exit(this.#kernel.root.pid, pid, reason);
+  }
+
+  /** An address for messages to code that is no process. `onMessage` is called in a later turn, in order. */
+  alias(onMessage: (message: Term) => void): Alias {
+    const kernel = this.#kernel;
+    const reference = kernel.newReference();
+    let wanted = true;
+    kernel.watch({
+      reference,
+      owner: kernel.root,
+      to: undefined,
+      watched: undefined,
+      message: (message) => {
+        queueMicrotask(() => {
+          if (wanted) this.#guarded('an alias', () => onMessage(message));
+        });
+      },
+    });
+    return {
+      reference,
+      cancel: () => {
+        wanted = false;
+        kernel.take(reference);
+      },
+    };
+  }
+
+  /** The program's callback threw: it must not end what called it. */
+  #guarded(what: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.logger.error({ err: error }, `the listener of ${what} threw`);
+    }
+  }
+
+  // --- identities ---
+
+  newPid(): Pid {
+    return this.#kernel.newPid();
+  }
+
+  newReference(): Reference {
+    return this.#kernel.newReference();
+  }
+
+  /** Whether a process of this node is alive. */
+  isAlive(pid: Pid): boolean {
+    return this.#kernel.find(pid) !== undefined;
+  }
+
+  /** All processes in order of their start. */
+  processes(): ProcessInfo[] {
+    return Array.from(this.#kernel.processes.values(), (process) => process.info());
+  }
+
+  // --- other nodes ---
+
+  attachDistribution(distribution: Distribution): void {
+    this.#kernel.distribution = distribution;
+  }
+
+  /** A signal that came from another node; the distribution has checked its `from`. */
+  receive(signal: Signal): void {
+    receiveSignal(this.#kernel, signal, this.#spawnHandler);
+  }
+
+  /** The connection to a node ended, or none could be made: links break, monitors fire, calls reject, with `noconnection`. */
+  connectionLost(nodeName: string): void {
+    connectionLost(this.#kernel, nodeName);
+  }
+
+  /** Who serves spawn requests of other nodes; the runtime sends the reply. Without one every request gets `notsup`. */
+  onSpawnRequest(handler: SpawnRequestHandler): void {
+    this.#spawnHandler = handler;
+  }
+
+  /**
+   * Asks another node to spawn (OTP `spawn_request/5`). Resolves with the pid; rejects with `remote_error` (its
+   * `details.reason` the node's error atom), `noconnection`, `timeout`, `aborted`.
+   */
+  requestSpawn(node: string, spawn: RemoteSpawn, options: RemoteSpawnOptions = {}): Promise<Pid> {
+    return requestSpawn(this.#kernel, node, spawn, { timeout: DEFAULT_CALL_TIMEOUT, ...options });
+  }
+
+  // --- end ---
+
+  /** Ends all processes, the youngest first, and waits for them; idempotent. Calls that wait are rejected. */
+  stop(options: StopOptions = {}): Promise<void> {
+    return (this.#stopping ??= stopRuntime(this.#kernel, options.timeout ?? 5000));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}

@@ -1,0 +1,197 @@
+import { BeamishError } from '../error/index.ts';
+import { Atom, Tuple, atom, isTuple } from '../term/index.ts';
+import type { Term } from '../term/index.ts';
+import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
+import { errorReply } from './calls.ts';
+import { CallRejected, GenServer, MethodUnknown, attach } from './gen-server.ts';
+import type { From, ServerHost } from './gen-server.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { CALLBACK_NAMES, NO_REPLY, RESERVED_NAMES } from './server-ref.ts';
+
+type Method = (...args: Term[]) => unknown;
+
+/** The callbacks of a server, which are protected: the host alone calls them from outside. */
+interface Callbacks {
+  init(): void | Promise<void>;
+  handleInfo(message: Term): void | Promise<void>;
+  handleCall(request: Term, from: From): unknown;
+  handleCast(request: Term): void | Promise<void>;
+  handleContinue(argument: Term): void | Promise<void>;
+  terminate(reason: Term): void | Promise<void>;
+}
+
+const GEN_CALL = atom('$gen_call');
+const GEN_CAST = atom('$gen_cast');
+const callbacks: ReadonlySet<string> = new Set(CALLBACK_NAMES);
+
+/** In the mailbox: what `continueWith` asked for. No term, so that nobody can send one. */
+class Continue {
+  readonly argument: Term;
+  constructor(argument: Term) {
+    this.argument = argument;
+  }
+}
+
+/**
+ * The methods of a class that are calls, by name. Only what is in this table can be called: a name from the wire never
+ * reaches a property of an object.
+ *
+ * @throws BeamishError `option_invalid` when one has a reserved name, or `static calls` names what is no method.
+ */
+export function methodsOf(Class: abstract new (...args: never[]) => GenServer): ReadonlyMap<string, Method> {
+  const found = new Map<string, Method>();
+  for (let layer = Class.prototype as object; layer !== GenServer.prototype && layer !== null; layer = Object.getPrototypeOf(layer) as object) {
+    for (const name of Object.getOwnPropertyNames(layer)) {
+      if (name === 'constructor' || name.startsWith('_') || callbacks.has(name) || found.has(name)) continue;
+      const value: unknown = Object.getOwnPropertyDescriptor(layer, name)?.value;
+      if (typeof value === 'function') found.set(name, value as Method);
+    }
+  }
+  const reserved = RESERVED_NAMES.filter((name) => found.has(name));
+  if (reserved.length > 0) {
+    throw new BeamishError(
+      'option_invalid',
+      `${Class.name} has a method named ${reserved.join(', ')}; a reference uses these names itself: ${RESERVED_NAMES.join(', ')}`,
+    );
+  }
+  const { calls } = Class as unknown as { readonly calls?: readonly string[] };
+  if (calls === undefined) return found;
+  const missing = calls.filter((name) => !found.has(name));
+  if (missing.length > 0) throw new BeamishError('option_invalid', `${Class.name}.calls names no method: ${missing.join(', ')}`);
+  return new Map(calls.map((name) => [name, found.get(name) as Method]));
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** Turns the messages of a process into method calls of a `GenServer`, and their results into replies. */
+export class Server implements ProcessBehaviour, ServerHost {
+  readonly title: string;
+  readonly terminate?: (reason: Term) => void | Promise<void>;
+  readonly #kernel: Kernel;
+  readonly #server: GenServer;
+  readonly #callbacks: Callbacks;
+  readonly #methods: ReadonlyMap<string, Method>;
+  #process: Process | undefined;
+  #from: From | undefined;
+
+  constructor(kernel: Kernel, server: GenServer, methods: ReadonlyMap<string, Method>, title: string) {
+    this.#kernel = kernel;
+    this.#server = server;
+    this.#callbacks = server as unknown as Callbacks;
+    this.#methods = methods;
+    this.title = title;
+    const terminate = this.#callbacks.terminate;
+    // only a server that has something to do at its end is asked; others end at once (see Process.receiveExit)
+    if (terminate !== (GenServer.prototype as unknown as Callbacks).terminate) {
+      this.terminate = (reason) => this.#callbacks.terminate(reason);
+    }
+    attach(server, this);
+  }
+
+  get context(): ProcessContext {
+    if (this.#process === undefined) {
+      throw new BeamishError('option_invalid', `${this.title} has no process yet: use init() in place of the constructor`);
+    }
+    return this.#process;
+  }
+
+  get from(): From | undefined {
+    return this.#from;
+  }
+
+  get methods(): readonly string[] {
+    return [...this.#methods.keys()];
+  }
+
+  reply(from: From, reply: Term): void {
+    this.#kernel.reply(from, reply, this.#process as Process);
+  }
+
+  continueWith(argument: Term): void {
+    this.#process?.receiveFirst(new Continue(argument) as unknown as Term);
+  }
+
+  init(self: ProcessContext): void | Promise<void> {
+    this.#process = self as Process;
+    return this.#callbacks.init();
+  }
+
+  handle(message: Term): void | Promise<void> {
+    if (message instanceof Tuple) {
+      const elements: readonly Term[] = message.elements;
+      if (elements[0] === GEN_CALL && elements.length === 3 && isTuple(elements[1], 2)) {
+        return this.#call(elements[1] as From, elements[2]);
+      }
+      if (elements[0] === GEN_CAST && elements.length === 2) return this.#cast(elements[1]);
+    } else if (message instanceof Continue) return this.#callbacks.handleContinue(message.argument);
+    return this.#callbacks.handleInfo(message);
+  }
+
+  /** `method` or `{method, Arg...}`; the exact name first, then Elixir's spelling of it. */
+  #methodOf(request: Term): Method | undefined {
+    const name = request instanceof Tuple ? (request.elements[0] as Term) : request;
+    if (!(name instanceof Atom)) return undefined;
+    return this.#methods.get(name.name) ?? (name.name.includes('_') ? this.#methods.get(camelCase(name.name)) : undefined);
+  }
+
+  #invoke(method: Method, request: Term): unknown {
+    return Reflect.apply(method, this.#server, request instanceof Tuple ? request.elements.slice(1) : []);
+  }
+
+  #call(from: From, request: Term): void | Promise<void> {
+    this.#from = from;
+    try {
+      const method = this.#methodOf(request);
+      const result = method === undefined ? this.#callbacks.handleCall(request, from) : this.#invoke(method, request);
+      if (isThenable(result)) return this.#answerLater(from, result);
+      this.#answer(from, result);
+    } catch (error) {
+      this.#refuse(from, error);
+    }
+    this.#from = undefined;
+    return undefined;
+  }
+
+  async #answerLater(from: From, result: PromiseLike<unknown>): Promise<void> {
+    try {
+      this.#answer(from, await result);
+    } catch (error) {
+      this.#refuse(from, error);
+    }
+    this.#from = undefined;
+  }
+
+  #answer(from: From, result: unknown): void {
+    if (result !== NO_REPLY) this.reply(from, result as Term);
+  }
+
+  /** A refusal is an answer; anything else is a crash. */
+  #refuse(from: From, error: unknown): void {
+    if (!(error instanceof CallRejected) && !(error instanceof MethodUnknown)) throw error;
+    this.reply(from, errorReply(error));
+  }
+
+  #cast(request: Term): void | Promise<void> {
+    const method = this.#methodOf(request);
+    if (method === undefined) return this.#callbacks.handleCast(request);
+    try {
+      const result = this.#invoke(method, request);
+      return isThenable(result) ? Promise.resolve(result).then(() => {}, this.#castFailed) : undefined;
+    } catch (error) {
+      return this.#castFailed(error);
+    }
+  }
+
+  readonly #castFailed = (error: unknown): void => {
+    if (!(error instanceof CallRejected)) throw error;
+    this.context.logger.warn({ err: error }, `${this.title} refused a cast: ${error.message}`);
+  };
+
+}

@@ -1,0 +1,360 @@
+import { BeamishError } from '../error/index.ts';
+import { Pid, Tuple, atom, isAtom, isTuple, tuple } from '../term/index.ts';
+import type { Term } from '../term/index.ts';
+import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
+import type { From } from './gen-server.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { KILL, SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
+import { startProcess } from './server-start.ts';
+import { decide, initialState } from './supervisor-core.ts';
+import type { CoreState, Effect, EndCause, Input } from './supervisor-core.ts';
+import { checkChild, checkSpec } from './supervisor-spec.ts';
+import type { ChildSpec, SupervisorOptions, SupervisorSpec } from './supervisor-spec.ts';
+
+export { child, supervisor } from './supervisor-spec.ts';
+export type { ChildOptions, ChildSpec, StartContext, SupervisorOptions, SupervisorSpec } from './supervisor-spec.ts';
+
+export interface ChildInfo {
+  readonly id: string;
+  readonly pid: Pid | undefined;
+  readonly status: 'stopped' | 'running' | 'restarting';
+  readonly type: 'worker' | 'supervisor';
+}
+
+export interface ChildCounts {
+  readonly specs: number;
+  readonly active: number;
+  readonly supervisors: number;
+  readonly workers: number;
+}
+
+/** A command of `SupervisorRef`. No term: it carries functions, and cannot come from another node. */
+class Command {
+  readonly run: (host: SupervisorHost) => Promise<unknown>;
+  result: { readonly value: unknown } | { readonly error: unknown } | undefined;
+  constructor(run: (host: SupervisorHost) => Promise<unknown>) {
+    this.run = run;
+  }
+}
+
+/** A running supervisor. Its methods wait as long as the children take to start and stop (OTP: infinity). */
+export class SupervisorRef implements AsyncDisposable {
+  readonly pid: Pid;
+  readonly #kernel: Kernel;
+
+  /** @internal */
+  constructor(kernel: Kernel, pid: Pid) {
+    this.#kernel = kernel;
+    this.pid = pid;
+  }
+
+  /** Adds a child after the others and starts it. Rejects with `name_taken` when the id is there; or with what its start failed with. */
+  startChild(spec: ChildSpec): Promise<Pid> {
+    return this.#run((host) => host.startChild(spec));
+  }
+
+  /** Stops a child; it stays in the list (a temporary one does not) and is not restarted until `restartChild`, or with the others. */
+  terminateChild(id: string): Promise<void> {
+    return this.#run((host) => host.terminateChild(id));
+  }
+
+  /** Starts a stopped child again. */
+  restartChild(id: string): Promise<Pid> {
+    return this.#run((host) => host.restartChild(id));
+  }
+
+  /** Takes a stopped child out of the list. */
+  deleteChild(id: string): Promise<void> {
+    return this.#run((host) => host.deleteChild(id));
+  }
+
+  /** In order of their start. */
+  whichChildren(): Promise<readonly ChildInfo[]> {
+    return this.#run((host) => Promise.resolve(host.children()));
+  }
+
+  countChildren(): Promise<ChildCounts> {
+    return this.#run((host) => Promise.resolve(host.counts()));
+  }
+
+  /** Ends the supervisor and its children, in order. Resolves when it is gone; idempotent. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#kernel.runtime.monitor(this.pid, () => resolve());
+      this.#kernel.exit(this.#kernel.root.pid, this.pid, SHUTDOWN);
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #run<T>(run: (host: SupervisorHost) => Promise<T>): Promise<T> {
+    const command = new Command(run);
+    const request = tuple(atom('command'), command as unknown as Term);
+    await this.#kernel.call(this.pid, request, { timeout: Infinity }, this.#kernel.root);
+    const { result } = command;
+    if (result !== undefined && 'error' in result) throw result.error;
+    return result?.value as T;
+  }
+}
+
+interface Running {
+  readonly spec: ChildSpec;
+  pid: Pid | undefined;
+  /** What its last start failed with. */
+  failure: unknown;
+}
+
+const GEN_CALL = atom('$gen_call');
+const FAILED_TO_START_CHILD = atom('failed_to_start_child');
+
+/** Carries out what `supervisor-core` decides: the process of a supervisor. */
+class SupervisorHost implements ProcessBehaviour {
+  readonly #kernel: Kernel;
+  readonly #title: string;
+  readonly #children = new Map<string, Running>();
+  #state: CoreState;
+  #self: ProcessContext | undefined;
+
+  constructor(kernel: Kernel, spec: SupervisorSpec, title: string) {
+    this.#kernel = kernel;
+    this.#title = title;
+    for (const childSpec of spec.children) this.#children.set(childSpec.id, { spec: childSpec, pid: undefined, failure: undefined });
+    this.#state = initialState({
+      strategy: spec.strategy,
+      maxRestarts: spec.maxRestarts ?? 3,
+      window: (spec.maxSeconds ?? 5) * 1000,
+      children: spec.children.map(({ id, restart = 'permanent' }) => ({ id, restart })),
+    });
+  }
+
+  async init(self: ProcessContext): Promise<void> {
+    this.#self = self;
+    const cause = await this.#feed({ type: 'start' });
+    if (cause?.type !== 'startFailed') return;
+    const error = this.#children.get(cause.id)?.failure;
+    throw new BeamishError('process_exited', `${this.#title}: child ${cause.id} could not be started: ${messageOf(error)}`, {
+      cause: error,
+      details: { reason: tuple(SHUTDOWN, tuple(FAILED_TO_START_CHILD, cause.id)), child: cause.id },
+    });
+  }
+
+  handle(message: Term): void | Promise<void> {
+    if (isTuple(message, 3) && message.at(0) === GEN_CALL && isTuple(message.at(1), 2)) {
+      return this.#call(message.at(1) as From, message.at(2));
+    }
+    this.#context.logger.warn(`supervisor ${this.#title} received a message it does not handle`);
+    return undefined;
+  }
+
+  /** A linked process ended: a child, or one that linked itself to the supervisor. */
+  async exit(from: Pid, reason: Term): Promise<void> {
+    const ended = [...this.#children.values()].find((child) => child.pid?.equals(from) === true);
+    if (ended === undefined) return;
+    ended.pid = undefined;
+    const normal = isNormalExit(reason);
+    const { restart = 'permanent', id } = ended.spec;
+    if (!normal || restart === 'permanent') {
+      const next = restart === 'temporary' ? 'not restarting it' : 'restarting';
+      this.#context.logger.warn({ child: id, reason: reasonText(reason) }, `${this.#title}: child ${id} ended (${reasonText(reason)}), ${next}`);
+    }
+    const cause = await this.#feed({ type: 'exited', key: from.key, normal, now: this.#now() });
+    if (cause?.type === 'intensity') this.#giveUp(cause.id);
+  }
+
+  #giveUp(id: string): void {
+    const { maxRestarts, window } = this.#state;
+    const limit = `more than ${maxRestarts} restarts within ${window / 1000} s`;
+    this.#context.logger.error({ child: id }, `supervisor ${this.#title} gives up on child ${id}: ${limit}`);
+    this.#context.exit(SHUTDOWN);
+  }
+
+  async terminate(): Promise<void> {
+    await this.#feed({ type: 'shutdown' });
+  }
+
+  // --- commands ---
+
+  async #call(from: From, request: Term): Promise<void> {
+    const by = this.#context as Process;
+    if (isAtom(request, 'which_children')) this.#kernel.reply(from, this.#whichChildrenTerm(), by);
+    else if (isAtom(request, 'count_children')) this.#kernel.reply(from, this.#countsTerm(), by);
+    else if (request instanceof Tuple && (request.elements[1] as unknown) instanceof Command) {
+      const command = request.elements[1] as unknown as Command;
+      try {
+        command.result = { value: await command.run(this) };
+      } catch (error) {
+        command.result = { error };
+      }
+      this.#kernel.reply(from, atom('ok'), by);
+    } else this.#kernel.reply(from, tuple(atom('error'), atom('badarg')), by);
+  }
+
+  async startChild(spec: ChildSpec): Promise<Pid> {
+    checkChild(spec);
+    if (this.#children.has(spec.id)) {
+      throw new BeamishError('name_taken', `${this.#title} already has a child '${spec.id}'`, { details: { id: spec.id } });
+    }
+    const running: Running = { spec, pid: undefined, failure: undefined };
+    this.#children.set(spec.id, running);
+    await this.#feed({ type: 'add', id: spec.id, restart: spec.restart ?? 'permanent' });
+    return startedPid(running);
+  }
+
+  async restartChild(id: string): Promise<Pid> {
+    const running = this.#known(id);
+    if (this.#statusOf(id) !== 'stopped') throw new BeamishError('option_invalid', `${this.#title}: child '${id}' is not stopped`);
+    await this.#feed({ type: 'restartChild', id });
+    return startedPid(running);
+  }
+
+  async terminateChild(id: string): Promise<void> {
+    this.#known(id);
+    await this.#feed({ type: 'terminateChild', id });
+  }
+
+  async deleteChild(id: string): Promise<void> {
+    this.#known(id);
+    if (this.#statusOf(id) !== 'stopped') throw new BeamishError('option_invalid', `${this.#title}: stop child '${id}' first`);
+    await this.#feed({ type: 'deleteChild', id });
+  }
+
+  children(): ChildInfo[] {
+    return this.#state.children.map(({ id, status }) => {
+      const running = this.#known(id);
+      return { id, status, pid: running.pid, type: running.spec.type ?? 'worker' };
+    });
+  }
+
+  counts(): ChildCounts {
+    const all = this.children();
+    const supervisors = all.filter(({ type }) => type === 'supervisor').length;
+    const active = all.filter(({ pid }) => pid !== undefined).length;
+    return { specs: all.length, active, supervisors, workers: all.length - supervisors };
+  }
+
+  /** As OTP's `supervisor:which_children/1` answers, the last started first. */
+  #whichChildrenTerm(): Term {
+    return this.children().toReversed().map(({ id, pid, status, type }) =>
+      tuple(id, status === 'restarting' ? atom('restarting') : pid, atom(type), []),
+    );
+  }
+
+  #countsTerm(): Term {
+    return Object.entries(this.counts()).map(([key, count]) => tuple(atom(key), count as number));
+  }
+
+  #known(id: string): Running {
+    const running = this.#children.get(id);
+    if (running !== undefined) return running;
+    throw new BeamishError('option_invalid', `${this.#title} has no child '${id}'; it has: ${[...this.#children.keys()].join(', ')}`);
+  }
+
+  #statusOf(id: string): string | undefined {
+    return this.#state.children.find((candidate) => candidate.id === id)?.status;
+  }
+
+  // --- effects ---
+
+  /** Feeds the core until it is at rest. @returns why the supervisor is to end, if it is. */
+  async #feed(first: Input): Promise<EndCause | undefined> {
+    let cause: EndCause | undefined;
+    const inputs: Input[] = [first];
+    for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
+      const { state, effects } = decide(this.#state, input);
+      this.#state = state;
+      for (const effect of effects) {
+        if (effect.type === 'end') cause = effect.cause;
+        const outcome = await this.#perform(effect);
+        if (outcome !== undefined) inputs.push(outcome);
+      }
+    }
+    return cause;
+  }
+
+  async #perform(effect: Effect): Promise<Input | undefined> {
+    switch (effect.type) {
+      case 'start':
+        return this.#start(effect.id);
+      case 'terminate':
+        await this.#terminate(effect.id);
+        return { type: 'terminated', id: effect.id };
+      case 'forget':
+        this.#children.delete(effect.id);
+        return undefined;
+      case 'ready':
+      case 'end':
+        return undefined;
+    }
+  }
+
+  async #start(id: string): Promise<Input> {
+    const running = this.#known(id);
+    running.failure = undefined;
+    try {
+      const result = await running.spec.start(this.#kernel.runtime, { supervisor: this.#context.pid });
+      const pid = result instanceof Pid ? result : result.pid;
+      if (pid === undefined) throw new BeamishError('option_invalid', `${id}: start gave no pid: return the process that it started`);
+      running.pid = pid;
+      const process = this.#kernel.find(pid);
+      if (process !== undefined) process.parent ??= this.#context.pid;
+      this.#context.link(pid);
+      return { type: 'started', id, key: pid.key };
+    } catch (error) {
+      running.failure = error;
+      this.#context.logger.error({ child: id, err: error }, `${this.#title}: child ${id} could not be started: ${messageOf(error)}`);
+      return { type: 'startFailed', id, now: this.#now() };
+    }
+  }
+
+  /** OTP supervisor:shutdown/1: monitor, unlink, ask, wait, kill. */
+  #terminate(id: string): Promise<void> {
+    const running = this.#known(id);
+    const { pid } = running;
+    if (pid === undefined) return Promise.resolve();
+    const { type, shutdown = type === 'supervisor' ? Infinity : 5000 } = running.spec;
+    return new Promise((resolve) => {
+      const timer =
+        shutdown === 'brutalKill' || shutdown === Infinity
+          ? undefined
+          : this.#kernel.clock.setTimer(shutdown, () => {
+              this.#context.logger.warn({ child: id }, `${this.#title}: child ${id} did not end within ${shutdown} ms and is killed`);
+              this.#kernel.exit(this.#context.pid, pid, KILL);
+            });
+      this.#kernel.runtime.monitor(pid, () => {
+        timer?.cancel();
+        running.pid = undefined;
+        resolve();
+      });
+      this.#context.unlink(pid);
+      this.#kernel.exit(this.#context.pid, pid, shutdown === 'brutalKill' ? KILL : SHUTDOWN);
+    });
+  }
+
+  #now(): number {
+    return this.#kernel.clock.monotonicTime();
+  }
+
+  get #context(): ProcessContext {
+    if (this.#self === undefined) throw new BeamishError('closed', `supervisor ${this.#title} has not started`);
+    return this.#self;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function startedPid(running: Running): Pid {
+  if (running.pid !== undefined) return running.pid;
+  throw running.failure ?? new BeamishError('process_exited', `child ${running.spec.id} ended while it was being started`);
+}
+
+export async function startSupervisor(kernel: Kernel, spec: SupervisorSpec, options: SupervisorOptions): Promise<SupervisorRef> {
+  checkSpec(spec);
+  const title = options.name ?? options.label ?? 'supervisor';
+  const pid = await startProcess(kernel, new SupervisorHost(kernel, spec, title), { label: 'Supervisor', ...options, trapExit: true }, title);
+  return new SupervisorRef(kernel, pid);
+}
