@@ -58,6 +58,7 @@ export class BatchWriter<R> {
   #writing = false;
   #closed = false;
   #delay = 0;
+  #due = Infinity;
   #idle: (() => void)[] = [];
 
   constructor(options: BatchWriterOptions<R>) {
@@ -126,8 +127,6 @@ export class BatchWriter<R> {
     return this.#rows.length - this.#head;
   }
 
-  #due = Infinity;
-
   #schedule(delay: number): void {
     if (this.#writing) return; // goes on by itself
     if (this.#away && delay > 0) delay = Math.max(delay, this.#delay);
@@ -148,8 +147,9 @@ export class BatchWriter<R> {
       do {
         const batch = this.#rows.slice(this.#head, this.#head + this.#options.batch);
         if (batch.length === 0) break;
-        if (!(await this.#store(batch))) return;
-        this.#take(batch.length);
+        const done = await this.#store(batch);
+        this.#take(done);
+        if (done < batch.length) return;
       } while (this.#queued >= this.#options.batch || (this.#queued > 0 && (this.#idle.length > 0 || this.#closed)));
     } finally {
       this.#writing = false;
@@ -170,29 +170,29 @@ export class BatchWriter<R> {
     }
   }
 
-  /** False when the database is away. */
-  async #store(rows: readonly R[]): Promise<boolean> {
+  /** How many of the rows, from the first on, are done with; fewer than all when the database is away. */
+  async #store(rows: readonly R[]): Promise<number> {
     try {
       await this.#options.write(rows);
     } catch (error) {
       if (isPassing(error)) {
         this.#failed(error);
-        return false;
+        return 0;
       }
       if (rows.length === 1) {
         this.#rejected += 1;
         this.#logger?.error({ row: rows[0], error: (error as Error).message }, 'the database refuses a sample');
-        return true;
+        return 1;
       }
       const middle = rows.length >> 1;
-      // The first half may be written twice when the second finds the database away; writing is idempotent.
-      return (await this.#store(rows.slice(0, middle))) && (await this.#store(rows.slice(middle)));
+      const done = await this.#store(rows.slice(0, middle));
+      return done < middle ? done : done + (await this.#store(rows.slice(middle)));
     }
     this.#stored += rows.length;
     if (this.#away) this.#logger?.info({ queued: this.#queued }, 'the database is back');
     this.#away = false;
     this.#delay = 0;
-    return true;
+    return rows.length;
   }
 
   #failed(error: unknown): void {
