@@ -39,9 +39,9 @@ class Continue {
  *
  * @throws BeamishError `option_invalid` when one has a reserved name, or `static calls` names what is no method.
  */
-export function methodsOf(Class: abstract new (...args: never[]) => GenServer): ReadonlyMap<string, Method> {
+export function methodsOf(Class: { readonly name: string; readonly prototype: GenServer }): ReadonlyMap<string, Method> {
   const found = new Map<string, Method>();
-  for (let layer = Class.prototype as object; layer !== GenServer.prototype && layer !== null; layer = Object.getPrototypeOf(layer) as object) {
+  for (let layer: object = Class.prototype; layer !== GenServer.prototype && layer !== null; layer = Object.getPrototypeOf(layer) as object) {
     for (const name of Object.getOwnPropertyNames(layer)) {
       if (name === 'constructor' || name.startsWith('_') || callbacks.has(name) || found.has(name)) continue;
       const value: unknown = Object.getOwnPropertyDescriptor(layer, name)?.value;

@@ -21,7 +21,7 @@ export function startServer<C extends GenServer, A extends unknown[]>(
 ): Promise<ServerRef<C>> {
   return new Promise((resolve, reject) => {
     const title = options.name ?? options.label ?? Class.name;
-    const methods = methodsOf(Class as abstract new (...args: never[]) => C);
+    const methods = methodsOf(Class);
     const server = new Server(kernel, new Class(...args), methods, title);
     const start = { label: Class.name, ...options };
     startProcess(kernel, server, start, title).then((pid) => resolve(kernel.ref<C>(pid, kernel.root)), reject);
