@@ -12,10 +12,10 @@ export interface Move<N> {
  * knows the same nodes, in whatever order, comes to the same answer without
  * asking. Empty when there are no nodes.
  */
-export function assign<K extends Term, N extends Term>(keys: Iterable<K>, nodes: Iterable<N>): Map<K, N> {
+export function assign<K, N>(keys: Iterable<K & Term>, nodes: Iterable<N & Term>): Map<K, N> {
   // The order only matters where two nodes hash to one position; then it must be the same everywhere.
   const sorted = Array.from(nodes, (node) => ({ node, key: keyOf(node) })).sort((a, b) => (a.key < b.key ? -1 : 1));
-  const ring = HashRing.create(sorted.map(({ node }) => node));
+  const ring = HashRing.create<N>(sorted.map(({ node }) => node));
   const owners = new Map<K, N>();
   if (ring.nodes.length === 0) return owners;
   for (const key of keys) owners.set(key, ring.keyToNode(key) as N);
@@ -23,11 +23,11 @@ export function assign<K extends Term, N extends Term>(keys: Iterable<K>, nodes:
 }
 
 /** The keys whose owner differs between two assignments: what to hand over, to whom. */
-export function moved<K extends Term, N extends Term>(before: ReadonlyMap<K, N>, after: ReadonlyMap<K, N>): Map<K, Move<N>> {
+export function moved<K, N>(before: ReadonlyMap<K, N>, after: ReadonlyMap<K, N>): Map<K, Move<N>> {
   const moves = new Map<K, Move<N>>();
   for (const [key, from] of before) {
     const to = after.get(key);
-    if (!after.has(key) || !termEquals(from, to as N)) moves.set(key, { from, to });
+    if (!after.has(key) || !termEquals(from as Term, to as Term)) moves.set(key, { from, to });
   }
   for (const [key, to] of after) {
     if (!before.has(key)) moves.set(key, { from: undefined, to });

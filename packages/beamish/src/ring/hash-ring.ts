@@ -31,7 +31,7 @@ interface Point<N> {
  *
  * Source: libring 1.7 `HashRing`; section 11.1.
  */
-export class HashRing<N extends Term = Term> {
+export class HashRing<N = Term> {
   /** Its nodes, in the order in which they were added. */
   readonly nodes: readonly N[];
   readonly #points: readonly Point<N>[];
@@ -45,7 +45,7 @@ export class HashRing<N extends Term = Term> {
   }
 
   /** A ring of these nodes, each with the weight 128. Where two share a position, the earlier one has it. */
-  static create<N extends Term = Term>(nodes: Iterable<N> = [], options: HashRingOptions = {}): HashRing<N> {
+  static create<N = Term>(nodes: Iterable<N & Term> = [], options: HashRingOptions = {}): HashRing<N> {
     let ring = new HashRing<N>([], [], options);
     for (const node of nodes) ring = ring.addNode(node);
     return ring;
@@ -57,7 +57,7 @@ export class HashRing<N extends Term = Term> {
    * @param weight How many positions it takes, and so its share of the keys; at least 1.
    * @throws BeamishError `option_invalid` for another weight.
    */
-  addNode(node: N, weight = DEFAULT_WEIGHT): HashRing<N> {
+  addNode(node: N & Term, weight = DEFAULT_WEIGHT): HashRing<N> {
     if (!Number.isSafeInteger(weight) || weight < 1) {
       throw new BeamishError('option_invalid', `the weight of a node must be an integer of at least 1, not ${weight}`);
     }
@@ -75,19 +75,19 @@ export class HashRing<N extends Term = Term> {
   }
 
   /** The ring without that node; the same ring when it is not there. */
-  removeNode(node: N): HashRing<N> {
+  removeNode(node: N & Term): HashRing<N> {
     if (!this.hasNode(node)) return this;
     const removed = keyOf(node);
     return new HashRing(
-      this.nodes.filter((other) => keyOf(other) !== removed),
-      this.#points.filter((point) => keyOf(point.owner) !== removed),
+      this.nodes.filter((other) => keyOf(other as Term) !== removed),
+      this.#points.filter((point) => keyOf(point.owner as Term) !== removed),
       this.#options,
     );
   }
 
-  hasNode(node: N): boolean {
+  hasNode(node: N & Term): boolean {
     const wanted = keyOf(node);
-    return this.nodes.some((other) => keyOf(other) === wanted);
+    return this.nodes.some((other) => keyOf(other as Term) === wanted);
   }
 
   /** The node that owns `key`; undefined when the ring has no node. */
@@ -109,7 +109,7 @@ export class HashRing<N extends Term = Term> {
     const end = this.#points.length + (wrap ? start : 0);
     for (let index = start; index < end && found.size < count; index++) {
       const owner = this.#points[index % this.#points.length]!.owner;
-      const name = keyOf(owner);
+      const name = keyOf(owner as Term);
       if (!found.has(name)) found.set(name, owner);
     }
     return [...found.values()];

@@ -17,7 +17,7 @@ import {
 import { constant, HashState } from './mix.ts';
 
 /** Levels of nesting followed, as in `term`. */
-const MAX_DEPTH = 2048;
+const MAX_DEPTH = 1024;
 /** What `hash` is for `[]` when nothing was hashed before it. */
 const EMPTY_FIRST = 3468870702 | 0;
 const FOUR_GIGA = 0x1_0000_0000;
@@ -28,7 +28,7 @@ const FOUR_GIGA = 0x1_0000_0000;
  *
  * @param range 1 to 2^32. Default 2^27, as in Erlang.
  * @throws BeamishError `option_invalid` for another range, `term_not_encodable`
- * for a value that is no term, `term_too_large` for one nested deeper than 2048 levels.
+ * for a value that is no term, `term_too_large` for one nested deeper than 1024 levels.
  *
  * Source: `make_hash2` in erts/emulator/beam/utils.c; section 11.2.
  */

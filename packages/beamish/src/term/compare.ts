@@ -23,6 +23,9 @@ export function termEquals(a: Term, b: Term): boolean {
  * above `b`. number < atom < reference < fun < port < pid < tuple < map < nil <
  * list < bitstring. As with `<` in Erlang, `1` and `1.0` are beside each other.
  *
+ * JavaScript's `sort` moves `undefined` to the end without asking; where that atom may be among the terms, sort
+ * objects that hold them.
+ *
  * Source: section 4, pitfall 7; `erts_cmp_compound` in erts/emulator/beam/utils.c.
  */
 export function compareTerms(a: Term, b: Term): number {

@@ -20,7 +20,7 @@ export interface DecodeOptions {
    */
   readonly binaries?: 'auto' | 'string' | 'bytes';
   /**
-   * Levels of nesting, 1 to 2048. Too low refuses honest terms; each level costs stack.
+   * Levels of nesting, 1 to 1024. Too low refuses honest terms; each level costs stack.
    *
    * @default 512
    */

@@ -20,7 +20,7 @@ export interface EncodeOptions {
    */
   readonly bytesAs?: 'bits8' | 'binary';
   /**
-   * Levels of nesting, 1 to 2048. Deeper terms, and values that contain themselves, are refused.
+   * Levels of nesting, 1 to 1024. Deeper terms, and values that contain themselves, are refused.
    *
    * @default 512
    */

@@ -13,7 +13,7 @@ import { BitString, Float, ImproperList, Tuple } from './values.ts';
  * between versions.
  *
  * @throws BeamishError `term_not_encodable` for a value that is no term, and
- * `term_too_large` for one nested deeper than 2048 levels.
+ * `term_too_large` for one nested deeper than 1024 levels.
  */
 export function keyOf(term: Term): string {
   return keyAt(term, 0);

@@ -1,0 +1,57 @@
+/** Types of `term` and `ring`, held by `tsc`: a line that must not compile is marked, and fails when it does. */
+import { type Atom, atom, decode, encode, isAtom, isTuple, struct, type Term, Tuple, tuple } from '../../src/term/index.ts';
+import { assign, HashRing, type Move, moved } from '../../src/ring/index.ts';
+import { BeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(..._: Same<A, B> extends true ? [] : [never]): void {}
+
+const reply = tuple(atom('ok'), 1, 'x');
+same<typeof reply, Tuple<readonly [Atom, 1, 'x']>>();
+const first: Atom = reply.at(0);
+const second: 1 = reply.elements[1];
+same<(typeof reply)['length'], 3>();
+// @ts-expect-error: a tuple is no array, as Erlang's is no list
+const array: readonly Term[] = reply;
+
+const nested: Term = [1, 2n, { a: [null, undefined, new Map([[tuple(1), true]])] }, new Uint8Array(1), reply];
+same<ReturnType<typeof decode>, Term>();
+same<ReturnType<typeof encode>, Uint8Array>();
+// @ts-expect-error: functions are no terms
+encode(() => 1);
+// @ts-expect-error: nor are dates
+encode(new Date(0));
+// @ts-expect-error: nor symbols, however deep
+encode({ a: [Symbol('x')] });
+// @ts-expect-error: an option that does not exist
+encode(1, { bytesAs: 'list' });
+
+interface Reading {
+  readonly device: string;
+  readonly value: number;
+}
+declare const reading: Reading;
+// An interface has no index signature; spread makes it a plain object type.
+encode({ ...reading });
+
+declare const unknown: Term;
+if (isAtom(unknown, 'ok')) same<typeof unknown, Atom>();
+if (isTuple(unknown, 2)) {
+  const element: Term = unknown.elements[0];
+  void element;
+}
+struct('Elixir.User', { name: 'Ann' });
+
+const ring = HashRing.create([atom('a@h')]);
+same<ReturnType<typeof ring.keyToNode>, Atom | undefined>();
+HashRing.create(['a', 'b']).addNode('c');
+// @ts-expect-error: a date is no node
+HashRing.create([new Date(0)]);
+const owners = assign(['k'], ['a', 'b']);
+same<typeof owners, Map<string, string>>();
+same<ReturnType<typeof moved<string, 'a'>>, Map<string, Move<'a'>>>();
+
+const code: BeamishErrorCode = 'timeout';
+// @ts-expect-error: the list of codes is closed
+new BeamishError('no_such_code', 'x');
+void [first, second, array, nested, code];
