@@ -202,6 +202,7 @@ export class Connection<Assigns extends object> {
   }
 
   #send(frame: Frame, topic: string, droppable: boolean): void {
+    if (this.#ws.readyState !== this.#ws.OPEN) return; // it is closing: nobody will read this
     if (this.#queue.empty && this.#takes()) return this.#write(frame);
     if (!this.#queue.add(frame, topic, droppable)) {
       this.#owner.misbehaved(this, 'slow', 'asks more than it reads: its queue is full of replies');
