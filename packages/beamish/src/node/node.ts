@@ -1,32 +1,320 @@
-import type { GenServer, Runtime, ServerOptions, ServerRef } from '../process/index.ts';
-import type { Address, Logger, World } from '../world/index.ts';
-import type { RemoteNode } from './remote-node.ts';
-import type { Cancellable, ExposedFunctions, NodeEvent, NodeInfo, NodeOptions, NodeStatistics } from './types.ts';
+import { BeamishError } from '../error/index.ts';
+import { Runtime } from '../process/index.ts';
+import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
+import type { Address, Listener, Logger, World } from '../world/index.ts';
+import { portPlease } from './epmd/client.ts';
+import { Registration } from './epmd/registration.ts';
+import { OWN_FLAGS, PUBLISHED } from './flags.ts';
+import { serveSpawnRequests } from './kernel/erpc.ts';
+import { Exposed } from './kernel/exposed.ts';
+import { netKernel } from './kernel/net-kernel.ts';
+import { rex } from './kernel/rex.ts';
+import { user } from './kernel/user.ts';
+import { isLoopback, splitNodeName } from './names.ts';
+import { settingsOf, type Settings } from './options.ts';
+import { Peers } from './peers.ts';
+import { Refusals } from './refusals.ts';
+import { RemoteNode } from './remote-node.ts';
+import type {
+  Cancellable,
+  ExposedFunctions,
+  NodeDownReason,
+  NodeEvent,
+  NodeInfo,
+  NodeOptions,
+  NodeStatistics,
+} from './types.ts';
 
-/** A node of a cluster. */
-export declare class Node implements AsyncDisposable {
-  private constructor();
-  static start(options: NodeOptions): Promise<Node>;
+/** What `Node.start` has put together. */
+interface Parts {
+  readonly settings: Settings;
+  readonly refusals: Refusals;
+  readonly listener: Listener | undefined;
+  readonly registration: Registration | undefined;
+  readonly creation: number;
+}
+
+/**
+ * A node of a cluster: processes that nodes of any machine can call, monitor and link, over the Erlang distribution
+ * protocol. BEAM nodes and Beamish nodes are alike to it. End it with `stop()` or `await using`.
+ */
+export class Node implements AsyncDisposable {
   readonly name: string;
   readonly world: World;
   readonly runtime: Runtime;
+  /** Tells this life of the node from earlier ones with the same name. */
   readonly creation: number;
   readonly hidden: boolean;
+  /** Where it listens; port 0 when it does not (`listen: false`). */
   readonly address: Address;
   readonly logger: Logger;
+  readonly #parts: Parts;
+  readonly #peers: Peers;
+  readonly #exposed = new Exposed();
+  readonly #listeners = new Set<(event: NodeEvent) => void>();
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Starts a node: listens, registers with the port mapper (serves it, if nobody does), and accepts connections.
+   * @throws BeamishError `option_invalid` (every fault in one message), `name_taken` a node of that name runs on this
+   * machine, `address_in_use`, `epmd_failed`, `tls_failed`
+   */
+  static async start(options: NodeOptions): Promise<Node> {
+    const settings = settingsOf(options);
+    const { world, logger, host, port, tls } = settings;
+    const refusals = new Refusals(logger, world.clock);
+    let node: Node | undefined;
+    let listener: Listener | undefined;
+    if (settings.listen) {
+      if (tls === undefined && !isLoopback(host)) {
+        logger.warn({ node: settings.name, host }, 'connections to this node are not encrypted: give `tls`, or listen on a loopback address');
+      }
+      const onRefused = (error: Error, remote: Address): void => refusals.refuse('tls', remote, error.message);
+      listener = await world.network.listen({ host, port, ...(tls === undefined ? {} : { tls, onRefused }) }, (socket) => {
+        if (node !== undefined) {
+          node.#peers.accept(socket);
+          return;
+        }
+        // Nobody knows of the port yet.
+        socket.handle({ data() {}, close() {} });
+        socket.destroy();
+      });
+    }
+    try {
+      const { registration, creation } = await register(settings, refusals, listener);
+      node = new Node({ settings, refusals, listener, registration, creation });
+      await node.#startKernel();
+    } catch (error) {
+      await listener?.close();
+      await node?.stop();
+      throw error;
+    }
+    logger.info({ node: node.name, address: node.address, hidden: node.hidden }, `node ${node.name} is up`);
+    return node;
+  }
+
+  private constructor(parts: Parts) {
+    const { settings, listener, creation, refusals } = parts;
+    const { name, world, logger, hidden } = settings;
+    this.#parts = parts;
+    this.name = name;
+    this.world = world;
+    this.logger = logger;
+    this.creation = creation;
+    this.hidden = hidden;
+    this.address = listener?.address ?? { host: settings.host, port: 0 };
+    this.runtime = new Runtime({ world, nodeName: name, creation });
+    this.#peers = new Peers({
+      world,
+      logger,
+      refusals,
+      name,
+      creation,
+      flags: hidden ? OWN_FLAGS : OWN_FLAGS | PUBLISHED,
+      cookieFor: settings.cookieFor,
+      tls: settings.tls,
+      tickTime: settings.tickTime,
+      setupTime: settings.setupTime,
+      maxFrameBytes: settings.maxFrameBytes,
+      maxQueuedBytes: settings.maxQueuedBytes,
+      stallGrace: settings.stallGrace,
+      maxPending: settings.maxPending,
+      anyone: this.runtime.pid,
+      locate: (nodeName, signal) => locate(settings, nodeName, signal),
+      receive: (signal) => this.runtime.receive(signal),
+      connectionLost: (nodeName) => this.runtime.connectionLost(nodeName),
+      onUp: (info) => this.#up(info),
+      onDown: (info, reason) => this.#down(info, reason),
+    });
+    this.runtime.attachDistribution(this.#peers);
+    this.runtime.onSpawnRequest(serveSpawnRequests(this.runtime, this.#exposed));
+  }
+
+  /** The processes that every node has (protocols 5.1), under a supervisor. */
+  async #startKernel(): Promise<void> {
+    const processes: [string, () => ProcessBehaviour][] = [
+      ['user', user],
+      ['net_kernel', netKernel],
+      ['rex', () => rex(this.#exposed)],
+    ];
+    await this.runtime.startSupervisor(
+      {
+        strategy: 'one_for_one',
+        children: processes.map(([name, behaviour]) => ({
+          id: name,
+          start: async (runtime, { supervisor }) => {
+            const { pid } = runtime.spawn(behaviour(), { name, label: name, link: supervisor, parent: supervisor });
+            if (name === 'user') this.#peers.groupLeader = pid;
+            return pid;
+          },
+        })),
+      },
+      { name: 'kernel_sup', label: 'kernel' },
+    );
+  }
+
+  /**
+   * Starts a server on this node and resolves when its `init` is done.
+   * @throws BeamishError `process_exited` when `init` failed, `name_taken`, `timeout`
+   */
   spawn<C extends GenServer, A extends unknown[]>(
     Class: new (...args: A) => C,
-    args: A,
-    options?: ServerOptions,
-  ): Promise<ServerRef<C>>;
-  ref<C>(name: string): ServerRef<C>;
-  at(nodeName: string): RemoteNode;
-  connect(nodeName: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
-  disconnect(nodeName: string): boolean;
-  nodes(filter?: 'all' | 'visible' | 'hidden'): readonly NodeInfo[];
-  monitorNodes(listener: (event: NodeEvent) => void): Cancellable;
-  expose(module: string, functions: ExposedFunctions): { remove(): void };
-  statistics(): NodeStatistics;
-  stop(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+    args: NoInfer<A>,
+    options: ServerOptions = {},
+  ): Promise<ServerRef<C>> {
+    type Startable = Parameters<typeof this.runtime.startServer<C, A>>[0];
+    return this.runtime.startServer<C, A>(Class as Startable, args, options);
+  }
+
+  /** A typed reference to a process of this node; it need not exist yet. */
+  ref<C>(name: string): ServerRef<C> {
+    return this.runtime.ref<C>(name);
+  }
+
+  /** Another node. Does no I/O. @throws BeamishError `option_invalid` when it is no name of a node */
+  at(nodeName: string): RemoteNode {
+    if (splitNodeName(nodeName) === undefined) {
+      throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no node name: give NAME@HOST`);
+    }
+    return new RemoteNode(nodeName, this.runtime, this.#peers);
+  }
+
+  /**
+   * Connects to a node; resolves at once when it is connected. Using a node connects too: this is for who wants to know.
+   * @throws BeamishError `cookie_mismatch`, `handshake_failed`, `noconnection` no such node, `connection_refused`,
+   * `epmd_failed`, `host_unresolved`, `tls_failed`, `timeout`, `aborted`, `closed`
+   */
+  connect(nodeName: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#peers.connect(nodeName, options.signal);
+  }
+
+  /** Ends the connection to a node. It comes back when either side uses it again. @returns whether there was one */
+  disconnect(nodeName: string): boolean {
+    return this.#peers.disconnect(nodeName);
+  }
+
+  /** The nodes that are connected now. `visible`: neither side is hidden. */
+  nodes(filter: 'all' | 'visible' | 'hidden' = 'all'): readonly NodeInfo[] {
+    const infos = this.#peers.all().map((connection) => connection.info);
+    return filter === 'all' ? infos : infos.filter((info) => info.hidden === (filter === 'hidden'));
+  }
+
+  /**
+   * Tells when nodes connect and disconnect: `nodeup` before the first message from a node, `nodedown` after its last, each
+   * exactly once. What is connected already is not told.
+   */
+  monitorNodes(listener: (event: NodeEvent) => void): Cancellable {
+    const own = (event: NodeEvent): void => listener(event);
+    this.#listeners.add(own);
+    return { cancel: () => void this.#listeners.delete(own) };
+  }
+
+  /**
+   * Lets other nodes call functions by `rpc`, `erpc` and `spawn`; nothing else can be called that way.
+   * @param module the name of the module to others; `Elixir.Shop` is Elixir's `Shop`
+   * @throws BeamishError `name_taken` when such a function is exposed already, `option_invalid`
+   */
+  expose(module: string, functions: ExposedFunctions): { remove(): void } {
+    return this.#exposed.expose(module, functions);
+  }
+
+  statistics(): NodeStatistics {
+    const { refusals, registration } = this.#parts;
+    return {
+      peers: this.#peers.all().map((connection) => connection.statistics),
+      refused: { ...refusals.counts },
+      pending: this.#peers.pending,
+      servesEpmd: registration?.serves === true,
+    };
+  }
+
+  /** Ends all processes, sends what is queued, closes the connections, unregisters. Idempotent; never rejects. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    const { listener, registration } = this.#parts;
+    const steps = [
+      () => listener?.close(),
+      // Exit signals of these processes still go out.
+      () => this.runtime.stop(),
+      () => this.#peers.stop(),
+      () => registration?.stop(),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        this.logger.error({ node: this.name, err: error }, 'a step of stopping the node failed');
+      }
+    }
+    this.#listeners.clear();
+    this.logger.info({ node: this.name }, `node ${this.name} has stopped`);
+  }
+
+  #up(info: NodeInfo): void {
+    const { name: node, address, direction, hidden } = info;
+    this.logger.info({ node, address: `${address.host}:${address.port}`, direction, hidden }, `nodeup ${node}`);
+    this.#tell({ type: 'nodeup', node, info });
+  }
+
+  #down(info: NodeInfo, reason: NodeDownReason): void {
+    this.logger.info({ node: info.name, reason }, `nodedown ${info.name}`);
+    this.#tell({ type: 'nodedown', node: info.name, reason, info });
+  }
+
+  #tell(event: NodeEvent): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.logger.error({ err: error, event: event.type, node: event.node }, 'a listener of monitorNodes threw');
+      }
+    }
+  }
+}
+
+async function register(
+  settings: Settings,
+  refusals: Refusals,
+  listener: Listener | undefined,
+): Promise<{ registration: Registration | undefined; creation: number }> {
+  const { epmd, parts, world, logger, hidden, setupTime } = settings;
+  if (epmd === undefined || listener === undefined) {
+    // As a BEAM without port mapper: random, and not one of the small numbers of old formats (protocols 1.3).
+    return { registration: undefined, creation: (world.random.uint32() | 4) >>> 0 };
+  }
+  const { host, port, embedded, bind } = epmd;
+  return await Registration.start({
+    world,
+    logger,
+    refusals,
+    name: parts.name,
+    nodePort: listener.address.port,
+    hidden,
+    host,
+    port,
+    embedded,
+    bind,
+    open: !isLoopback(settings.host),
+    setupTime,
+  });
+}
+
+async function locate(settings: Settings, nodeName: string, signal: AbortSignal): Promise<Address> {
+  const known = await settings.resolve(nodeName);
+  if (known !== undefined) return known;
+  const { epmd, world, setupTime } = settings;
+  const parts = splitNodeName(nodeName);
+  if (epmd === undefined || parts === undefined) {
+    throw new BeamishError('noconnection', `it is not known where ${nodeName} is`, { retryable: true });
+  }
+  const port = await portPlease(world, { host: parts.host, port: epmd.port, timeout: setupTime, signal }, parts.name);
+  if (port !== undefined) return { host: parts.host, port };
+  throw new BeamishError('noconnection', `no node ${parts.name} is registered at epmd ${parts.host}:${epmd.port}`, { retryable: true });
 }

@@ -1,0 +1,277 @@
+import { BeamishError, isBeamishError } from '../error/index.ts';
+import type { Signal } from '../process/signal.ts';
+import type { Clock, Logger, Socket, Timer } from '../world/index.ts';
+import { FRAGMENTS, usesHeader } from './flags.ts';
+import type { HandshakePeer } from './handshake/machine.ts';
+import { Outbox } from './outbox.ts';
+import type { NodeDownReason, NodeInfo, PeerStatistics } from './types.ts';
+import type { FrameReader } from './wire/frame-reader.ts';
+import { FrameWriter, PacketReader, type EncodedSignal } from './wire/packets.ts';
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  /** What the handshake read from; it may hold the first frames. */
+  readonly reader: FrameReader;
+  readonly peer: HandshakePeer;
+  readonly direction: 'in' | 'out';
+  readonly ownName: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tickTime: number;
+  readonly maxFrameBytes: number;
+  readonly maxQueuedBytes: number;
+  readonly stallGrace: number;
+  /** Called once, before the first signal. */
+  readonly onUp: () => void;
+  readonly onSignal: (signal: Signal) => void;
+  /** Called once, after the last signal. */
+  readonly onDown: (reason: NodeDownReason, error: Error | undefined) => void;
+}
+
+/** A sender that waits for room goes on when at most this much is queued: a BEAM's `+zdbbl` default. */
+const LOW_WATER = 1024 * 1024;
+/** Milliseconds for a peer to take what is queued when this side closes. */
+const LINGER = 1000;
+/** A tick is answered unless something was written in the last this many ms. */
+const RECENT = 500;
+const TICK = new Uint8Array(4);
+
+/** An established connection to a node: frames in, frames out, ticks (protocols 2.7, 3). */
+export class Connection {
+  readonly info: NodeInfo;
+  readonly #options: ConnectionOptions;
+  readonly #outbox: Outbox;
+  readonly #writer: FrameWriter;
+  readonly #packets: PacketReader;
+  readonly #waiting = new Set<() => void>();
+  #tickTimer: Timer | undefined;
+  #stallTimer: Timer | undefined;
+  #open = true;
+  #reading = false;
+  #lastRead: number;
+  #lastWrite: number;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #messagesIn = 0;
+  #messagesOut = 0;
+
+  constructor(options: ConnectionOptions) {
+    const { socket, peer, direction, clock, ownName, maxFrameBytes } = options;
+    this.#options = options;
+    this.#outbox = new Outbox(socket, clock);
+    this.#writer = new FrameWriter(usesHeader(peer.flags), (peer.flags & FRAGMENTS) !== 0n);
+    this.#packets = new PacketReader({ own: ownName, peer: peer.name }, { maxBytes: maxFrameBytes });
+    this.#lastRead = this.#lastWrite = clock.monotonicTime();
+    const { name, creation, flags, hidden } = peer;
+    const connectedAt = clock.wallTime();
+    this.info = { name, creation, flags, hidden, direction, connectedAt, address: socket.remote };
+  }
+
+  /** Begins to deliver: first what came right behind the handshake. */
+  start(): void {
+    this.#options.reader.become(4, this.#options.maxFrameBytes);
+    this.#scheduleTick();
+    this.#options.onUp();
+    this.#drainReader();
+  }
+
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
+  get statistics(): PeerStatistics {
+    return {
+      name: this.info.name,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      messagesIn: this.#messagesIn,
+      messagesOut: this.#messagesOut,
+      queuedBytes: this.queuedBytes,
+    };
+  }
+
+  /** @returns false when the peer lacks the ability that the signal needs; nothing is sent then. */
+  send(encoded: EncodedSignal): boolean {
+    if ((encoded.needs & ~this.info.flags) !== 0n) return false;
+    if (!this.#open) return true;
+    this.#messagesOut += 1;
+    this.#lastWrite = this.#options.clock.monotonicTime();
+    this.#writer.write(encoded, this.#append);
+    if (this.queuedBytes > this.#options.maxQueuedBytes) this.#congested();
+    return true;
+  }
+
+  /** Resolves when little is queued, or the connection has ended. */
+  drained(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.reject(abortError(signal));
+    if (!this.#open || this.queuedBytes <= LOW_WATER) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = (): void => {
+      this.#waiting.delete(done);
+      reject(abortError(signal));
+    };
+    const done = (): void => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    };
+    this.#waiting.add(done);
+    signal?.addEventListener('abort', abort, { once: true });
+    return promise;
+  }
+
+  /** Sends what is queued, then ends; a peer that does not take it in time is cut off. */
+  close(reason: NodeDownReason): void {
+    if (!this.#open) return;
+    this.#outbox.flush();
+    const { socket, clock } = this.#options;
+    clock.setTimer(LINGER, () => socket.destroy(), { background: true });
+    this.#down(reason, undefined);
+    socket.end();
+  }
+
+  // --- what the socket tells; the handshake passes it on once it is over ---
+
+  data(chunk: Uint8Array): void {
+    if (!this.#open) return;
+    this.#bytesIn += chunk.length;
+    // Bytes count, not packets: a slow large frame is no silence (protocols 2.7).
+    this.#lastRead = this.#options.clock.monotonicTime();
+    this.#options.reader.push(chunk);
+    this.#drainReader();
+  }
+
+  drain(): void {
+    if (this.queuedBytes <= this.#options.maxQueuedBytes) {
+      this.#stallTimer?.cancel();
+      this.#stallTimer = undefined;
+    }
+    if (this.queuedBytes <= LOW_WATER) this.#wake();
+  }
+
+  ended(error: Error | undefined): void {
+    this.#down(error === undefined ? 'closed' : 'network', error);
+  }
+
+  #drainReader(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#open) {
+        const signal = this.#next();
+        if (signal === undefined) break;
+        this.#options.onSignal(signal);
+      }
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #next(): Signal | undefined {
+    const { reader } = this.#options;
+    try {
+      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+        if (frame.length === 0) {
+          this.#ticked();
+          continue;
+        }
+        const signal = this.#packets.read(frame);
+        if (signal === undefined) continue;
+        this.#messagesIn += 1;
+        return signal;
+      }
+    } catch (error) {
+      // Whatever a peer's bytes lead to ends its connection, and nothing else.
+      this.#broken(
+        error instanceof BeamishError ? error : new BeamishError('frame_malformed', 'a frame could not be read', { cause: error }),
+      );
+    }
+    return undefined;
+  }
+
+  #broken(error: BeamishError): void {
+    const { logger, socket } = this.#options;
+    const address = `${socket.remote.host}:${socket.remote.port}`;
+    logger.error({ node: this.info.name, address, err: error }, `connection closed: ${error.message}`);
+    this.#kill('frame_malformed', error);
+  }
+
+  #kill(reason: NodeDownReason, error: Error | undefined): void {
+    this.#down(reason, error);
+    this.#options.socket.destroy();
+  }
+
+  #down(reason: NodeDownReason, error: Error | undefined): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#tickTimer?.cancel();
+    this.#stallTimer?.cancel();
+    this.#outbox.close();
+    this.#wake();
+    this.#options.onDown(reason, error);
+  }
+
+  #wake(): void {
+    for (const done of this.#waiting) done();
+    this.#waiting.clear();
+  }
+
+  readonly #append = (bytes: Uint8Array): void => {
+    this.#bytesOut += bytes.length;
+    this.#outbox.append(bytes);
+  };
+
+  /** Nothing is dropped in silence: a peer that does not read for too long loses the connection, and everybody hears it. */
+  #congested(): void {
+    const { maxQueuedBytes, stallGrace, clock } = this.#options;
+    if (this.queuedBytes > 2 * maxQueuedBytes) this.#stalled();
+    else this.#stallTimer ??= clock.setTimer(stallGrace, () => this.#stalled(), { background: true });
+  }
+
+  #stalled(): void {
+    const { logger, maxQueuedBytes } = this.#options;
+    const { queuedBytes } = this;
+    if (queuedBytes <= maxQueuedBytes) {
+      this.#stallTimer = undefined;
+      return;
+    }
+    logger.error(
+      { node: this.info.name, queuedBytes, maxQueuedBytes },
+      `connection closed: ${this.info.name} does not take what is sent to it`,
+    );
+    this.#kill('stalled', new BeamishError('queue_full', `${queuedBytes} bytes were queued for ${this.info.name}`));
+  }
+
+  // --- ticks ---
+
+  #scheduleTick(): void {
+    const { clock, tickTime } = this.#options;
+    this.#tickTimer = clock.setTimer(tickTime / 4, () => this.#checkTicks(), { background: true });
+  }
+
+  #checkTicks(): void {
+    const { clock, tickTime, logger } = this.#options;
+    const now = clock.monotonicTime();
+    if (now - this.#lastRead > tickTime * 1.25) {
+      logger.warn({ node: this.info.name, silentFor: Math.round(now - this.#lastRead) }, 'connection closed: the node is silent');
+      this.#kill('tick_timeout', undefined);
+      return;
+    }
+    // Half of the interval: what was written just after the last check is a whole interval old at the next.
+    if (now - this.#lastWrite >= tickTime / 8) this.#tick();
+    this.#scheduleTick();
+  }
+
+  /** A BEAM ticks a hidden node and wants an answer in its own tick time, which may be shorter than ours (protocols 2.7). */
+  #ticked(): void {
+    if (this.#options.clock.monotonicTime() - this.#lastWrite >= RECENT) this.#tick();
+  }
+
+  #tick(): void {
+    this.#lastWrite = this.#options.clock.monotonicTime();
+    this.#append(TICK);
+  }
+}
+
+function abortError(signal: AbortSignal | undefined): BeamishError {
+  return isBeamishError(signal?.reason) ? signal.reason : new BeamishError('aborted', 'the wait was aborted', { cause: signal?.reason });
+}

@@ -1,0 +1,33 @@
+/** Distribution flags (protocols 2.4): what each side can do; a connection uses what both can. */
+export const PUBLISHED = 0x1n;
+export const UNLINK_ID = 0x2000000n;
+export const FRAGMENTS = 0x800000n;
+export const DIST_HDR_ATOM_CACHE = 0x2000n;
+export const HANDSHAKE_23 = 0x1000000n;
+export const MANDATORY_25_DIGEST = 0x4000000n;
+export const SPAWN = 1n << 32n;
+export const NAME_ME = 2n << 32n;
+export const ALIAS = 8n << 32n;
+
+/** The eleven flags without which OTP 25 refuses a node. Together they may be announced as MANDATORY_25_DIGEST. */
+export const MANDATORY = 0x1070f94n;
+
+/**
+ * Everything OTP 25 to 28 may send, with fragments and without an atom cache: a hidden node's flags. Each is there for a
+ * reason: without SPAWN or ALIAS a BEAM's rpc and calls towards us fail or hang (protocols 2.4).
+ */
+export const OWN_FLAGS = 0xd07df5fbcn;
+
+/** MANDATORY_25_DIGEST is shorthand for the eleven. */
+export function expandFlags(flags: bigint): bigint {
+  return (flags & MANDATORY_25_DIGEST) === 0n ? flags : flags | MANDATORY;
+}
+
+export function lacksMandatory(flags: bigint): boolean {
+  return (flags & MANDATORY) !== MANDATORY;
+}
+
+/** Whether frames carry a distribution header (131 68), or are passed through (112); protocols 3.1. */
+export function usesHeader(flags: bigint): boolean {
+  return (flags & (FRAGMENTS | DIST_HDR_ATOM_CACHE)) !== 0n;
+}

@@ -1,0 +1,78 @@
+import type { Logger } from '../../world/index.ts';
+import type { ProcessBehaviour, ProcessContext } from '../../process/index.ts';
+import { atom, atomName, isAtom, isTuple, Pid, tuple } from '../../term/index.ts';
+import type { Term } from '../../term/index.ts';
+import type { Exposed } from './exposed.ts';
+import { thrown, undefinedFunction } from './failure.ts';
+import { genCall, genCast, reply } from './gen.ts';
+
+interface Request {
+  readonly kind: string;
+  readonly module: Term;
+  readonly function: Term;
+  readonly arguments: readonly Term[];
+}
+
+/** `{call | block_call | cast | block_cast, M, F, Args, GroupLeader}` */
+function asRequest(term: Term): Request | undefined {
+  if (!isTuple(term, 5)) return undefined;
+  const [kind, module, name, args] = term.elements;
+  const kindName = atomName(kind);
+  if (kindName === undefined || !Array.isArray(args)) return undefined;
+  return { kind: kindName, module, function: name, arguments: args as readonly Term[] };
+}
+
+/**
+ * The process `rex`: rpc of the kind before erpc, which `rpc:block_call` and older nodes use (protocols 5.1). Calls run side
+ * by side, `block_call` too: nothing here can block another caller.
+ */
+export function rex(exposed: Exposed): ProcessBehaviour {
+  return {
+    handle(message, self) {
+      const call = genCall(message);
+      if (call !== undefined) {
+        const request = asRequest(call.request);
+        if (request !== undefined) run(exposed, request, self.logger, (result) => reply(self, call, result));
+        return;
+      }
+      const cast = genCast(message);
+      if (cast !== undefined) {
+        const request = asRequest(cast.request);
+        if (request !== undefined) run(exposed, request, self.logger, () => {});
+        return;
+      }
+      raw(exposed, message, self);
+    },
+  };
+}
+
+/** `{Pid, features_request}` and `{Pid, {call, ...}}`. */
+function raw(exposed: Exposed, message: Term, self: ProcessContext): void {
+  if (!isTuple(message, 2)) return;
+  const [pid, what] = message.elements;
+  if (!(pid instanceof Pid)) return;
+  if (isAtom(what, 'features_request')) {
+    self.send(pid, tuple(atom('features_reply'), atom(self.pid.node), [atom('erpc')]));
+    return;
+  }
+  const request = asRequest(what);
+  if (request === undefined) return;
+  run(exposed, request, self.logger, (result) => self.send(pid, tuple(atom('rex'), result)));
+}
+
+function run(exposed: Exposed, request: Request, logger: Logger, answer: (result: Term) => void): void {
+  const { module, function: name, arguments: args } = request;
+  const outcome = exposed.run(atomName(module) ?? '', atomName(name) ?? '', args);
+  const answered = outcome.then((result) => {
+    if (result.type === 'returned') {
+      answer(result.value);
+      return;
+    }
+    const [reason, stack] = result.type === 'failed' ? thrown(result.error) : undefinedFunction(module, name, args);
+    answer(tuple(atom('badrpc'), tuple(atom('EXIT'), tuple(reason, stack))));
+  });
+  // What was returned cannot be sent: the caller would wait for ever.
+  answered
+    .catch((error: unknown) => answer(tuple(atom('badrpc'), tuple(atom('EXIT'), tuple(...thrown(error))))))
+    .catch((error: unknown) => logger.error({ err: error }, 'an answer to rpc could not be sent'));
+}

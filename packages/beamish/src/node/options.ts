@@ -1,0 +1,103 @@
+import { BeamishError } from '../error/index.ts';
+import { realWorld, type Address, type Logger, type TlsOptions, type World } from '../world/index.ts';
+import { cookieProblem } from './cookie.ts';
+import { DEFAULT_EPMD_PORT } from './epmd/codec.ts';
+import { isIpAddress, splitNodeName, type NameParts } from './names.ts';
+import type { EpmdOptions, NodeOptions } from './types.ts';
+
+/** The options of a node, valid and complete. */
+export interface Settings {
+  readonly name: string;
+  readonly parts: NameParts;
+  readonly cookieFor: (peer: string) => string;
+  readonly hidden: boolean;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly host: string;
+  readonly port: number;
+  readonly listen: boolean;
+  readonly epmd: Required<EpmdOptions> | undefined;
+  readonly resolve: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
+  readonly tls: TlsOptions | undefined;
+  readonly tickTime: number;
+  readonly setupTime: number;
+  readonly maxQueuedBytes: number;
+  readonly stallGrace: number;
+  readonly maxFrameBytes: number;
+  readonly maxPending: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/** @throws BeamishError `option_invalid` that names every fault */
+export function settingsOf(options: NodeOptions): Settings {
+  const faults: string[] = [];
+  const parts = ownName(options.name, faults);
+  const cookies = new Map(Object.entries(options.cookies ?? {}));
+  for (const [label, cookie] of [['cookie', options.cookie] as const, ...cookies]) {
+    const problem = cookieProblem(cookie);
+    // Never the cookie itself: this text ends in logs.
+    if (problem !== undefined) faults.push(`${label === 'cookie' ? 'cookie' : `cookies[${JSON.stringify(label)}]`}: ${problem}`);
+  }
+  const host = options.host ?? (isIpAddress(parts.host) ? parts.host : '0.0.0.0');
+  if (!isIpAddress(host)) faults.push(`host: ${JSON.stringify(host)} is no IP address to listen on`);
+  const number = (field: keyof NodeOptions, fallback: number, least: number, most: number): number => {
+    const value = options[field] ?? fallback;
+    if (typeof value === 'number' && value >= least && value <= most) return value;
+    faults.push(`${field}: must be a number from ${least} to ${most}, not ${String(value)}`);
+    return fallback;
+  };
+  const world = options.world ?? realWorld();
+  const settings: Settings = {
+    name: options.name,
+    parts,
+    cookieFor: (peer) => cookies.get(peer) ?? options.cookie,
+    hidden: options.hidden ?? true,
+    world: options.logger === undefined ? world : withLogger(world, options.logger),
+    logger: options.logger ?? world.logger,
+    host,
+    port: number('port', 0, 0, 65_535),
+    listen: options.listen ?? true,
+    epmd: options.epmd === false ? undefined : epmdOf(options.epmd ?? {}, faults),
+    resolve: options.resolve ?? (() => undefined),
+    tls: options.tls,
+    // Below this a busy event loop alone drops nodes.
+    tickTime: number('tickTime', 60_000, 100, 86_400_000),
+    setupTime: number('setupTime', 7000, 10, 600_000),
+    maxQueuedBytes: number('maxQueuedBytes', 64 * MEBIBYTE, 64 * 1024, 4096 * MEBIBYTE),
+    stallGrace: number('stallGrace', 10_000, 0, 86_400_000),
+    maxFrameBytes: number('maxFrameBytes', 64 * MEBIBYTE, 64 * 1024, 2048 * MEBIBYTE),
+    maxPending: number('maxPending', 64, 1, 100_000),
+  };
+  if (options.tls !== undefined && (options.tls.cert === undefined || options.tls.key === undefined)) {
+    faults.push('tls: needs cert and key');
+  }
+  if (options.epmd === false && options.resolve === undefined) {
+    faults.push('epmd: without a port mapper, resolve must say where nodes are');
+  }
+  if (faults.length > 0) throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
+  return settings;
+}
+
+/** Erlang's own rule for names that it starts under; other nodes may have names with other characters. */
+function ownName(name: unknown, faults: string[]): NameParts {
+  const parts = typeof name === 'string' ? splitNodeName(name) : undefined;
+  if (parts !== undefined && /^[\w-]+$/.test(parts.name) && /^[\w.:%-]+$/.test(parts.host)) return parts;
+  faults.push(`name: ${JSON.stringify(name)} is no node name: give NAME@HOST of letters, digits, _ and -, e.g. web1@127.0.0.1`);
+  return { name: 'invalid', host: '127.0.0.1' };
+}
+
+function epmdOf(options: EpmdOptions, faults: string[]): Required<EpmdOptions> {
+  // As every program of Erlang; it concerns the machine, not this program.
+  const port = options.port ?? Number(process.env['ERL_EPMD_PORT'] || DEFAULT_EPMD_PORT);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) faults.push(`epmd.port: ${port} is no port`);
+  const { host = '127.0.0.1', embedded = 'auto', bind = '0.0.0.0' } = options;
+  if (!['auto', 'never', 'always'].includes(embedded)) faults.push(`epmd.embedded: must be auto, never or always, not ${embedded}`);
+  if (!isIpAddress(bind)) faults.push(`epmd.bind: ${JSON.stringify(bind)} is no IP address`);
+  return { port, host, embedded, bind };
+}
+
+function withLogger(world: World, logger: Logger): World {
+  const { clock, random, network, disk } = world;
+  return { clock, random, network, disk, logger };
+}

@@ -1,0 +1,70 @@
+import type { Clock, Socket } from '../world/index.ts';
+
+/** Bytes gathered before they go to the socket within one turn. */
+const BATCH_BYTES = 64 * 1024;
+const FIRST_BATCH = 1024;
+
+/**
+ * Gathers what is sent in one turn of the event loop into one write: many small frames cost one system call.
+ */
+export class Outbox {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  #batch: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #lastLength = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(socket: Socket, clock: Clock) {
+    this.#socket = socket;
+    this.#clock = clock;
+  }
+
+  /** Bytes that the operating system has not taken. */
+  get queuedBytes(): number {
+    return this.#length + this.#socket.bufferedBytes;
+  }
+
+  /** Copies `bytes`. */
+  append(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    const needed = this.#length + bytes.length;
+    if (needed > this.#batch.length) this.#grow(needed);
+    this.#batch.set(bytes, this.#length);
+    this.#length = needed;
+    if (needed >= BATCH_BYTES) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#clock.defer(() => {
+        this.#scheduled = false;
+        this.flush();
+      });
+    }
+  }
+
+  flush(): void {
+    if (this.#length === 0 || this.#closed) return;
+    const batch = this.#batch.subarray(0, this.#length);
+    this.#lastLength = this.#length;
+    this.#batch = Buffer.alloc(0);
+    this.#length = 0;
+    this.#socket.write(batch);
+  }
+
+  /** Forgets what waits; nothing is written any more. */
+  close(): void {
+    this.#closed = true;
+    this.#batch = Buffer.alloc(0);
+    this.#length = 0;
+  }
+
+  /** The socket owns what it was given, so every batch is new memory: of the size the last one had, to begin with. */
+  #grow(needed: number): void {
+    const first = this.#length === 0 ? this.#lastLength : this.#batch.length * 2;
+    const grown = Buffer.allocUnsafe(Math.max(needed, first, FIRST_BATCH));
+    this.#batch.copy(grown, 0, 0, this.#length);
+    this.#batch = grown;
+  }
+}

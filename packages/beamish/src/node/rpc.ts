@@ -1,0 +1,116 @@
+import { BeamishError, ERROR_CODES, type BeamishErrorCode } from '../error/index.ts';
+import type { CallOptions, Runtime } from '../process/index.ts';
+import { atom, formatTerm, isAtom, isTermMap, isTuple, mapGet } from '../term/index.ts';
+import type { Term } from '../term/index.ts';
+
+const DEFAULT_TIMEOUT = 5000;
+
+interface Target {
+  readonly node: string;
+  readonly module: string;
+  readonly function: string;
+  readonly arguments: readonly Term[];
+}
+
+/**
+ * `erpc:call/5`: asks the node to spawn `erpc:execute_call(Res, M, F, Args)`; the reason with which that process ends is the
+ * answer (protocols 5.5).
+ */
+export function rpc(runtime: Runtime, target: Target, options: CallOptions = {}): Promise<Term> {
+  const { timeout = DEFAULT_TIMEOUT, signal } = options;
+  const { node } = target;
+  const what = `rpc ${target.module}:${target.function}/${target.arguments.length} on ${node}`;
+  const result = runtime.newReference();
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', gaveUp);
+      controller.abort();
+    };
+    const fail = (error: BeamishError): void => {
+      reject(error);
+      settle();
+    };
+    const gaveUp = (): void => fail(new BeamishError('aborted', `${what}: the caller gave it up`, { cause: signal?.reason }));
+    // Ends the spawn request when this call is over, whatever ended it.
+    const controller = new AbortController();
+    const timer =
+      timeout === Infinity
+        ? undefined
+        : runtime.world.clock.setTimer(timeout, () =>
+            fail(
+              new BeamishError('timeout', `${what}: no answer within ${timeout} ms`, {
+                details: { node, module: target.module, function: target.function },
+                retryable: true,
+              }),
+            ),
+          );
+    if (signal?.aborted === true) {
+      gaveUp();
+      return;
+    }
+    signal?.addEventListener('abort', gaveUp, { once: true });
+    const spawn = {
+      module: 'erpc',
+      function: 'execute_call',
+      arguments: [result, atom(target.module), atom(target.function), target.arguments],
+    };
+    const onDown = (reason: Term): void => {
+      const answer = answerOf(reason, result, what, target);
+      if (answer instanceof BeamishError) fail(answer);
+      else {
+        resolve(answer.value);
+        settle();
+      }
+    };
+    runtime.requestSpawn(node, spawn, { timeout: Infinity, signal: controller.signal, onDown }).catch((error: unknown) => {
+      fail(explained(error, what));
+    });
+  });
+}
+
+function explained(error: unknown, what: string): BeamishError {
+  if (!(error instanceof BeamishError)) return new BeamishError('remote_error', what, { cause: error });
+  const { code, retryable, details } = error;
+  return new BeamishError(code, `${what}: ${error.message}`, { cause: error, retryable, details });
+}
+
+function answerOf(reason: Term, result: Term, what: string, target: Target): { readonly value: Term } | BeamishError {
+  const { node } = target;
+  if (isAtom(reason, 'noconnection')) {
+    return new BeamishError('noconnection', `${what}: the connection was lost before the answer`, { details: { node }, retryable: true });
+  }
+  if (!isTuple(reason) || !same(reason.at(0), result)) return failed(what, reason, node);
+  const [, kind, detail, stack] = reason.elements;
+  if (isAtom(kind, 'return')) return { value: detail };
+  if (isAtom(kind, 'error') && isAtom(detail, 'undef') && isMissing(stack, target)) {
+    const message = `${what}: the node has no such function, or does not expose it`;
+    return new BeamishError('not_exposed', message, { details: { node, reason: detail } });
+  }
+  return (isAtom(kind, 'error') ? ownError(detail, what, node) : undefined) ?? failed(what, detail, node);
+}
+
+/** What a Beamish node's function threw as a `BeamishError`. */
+function ownError(reason: Term, what: string, node: string): BeamishError | undefined {
+  if (!isTuple(reason, 2) || !isAtom(reason.at(0), '$beamish_error')) return undefined;
+  const facts = reason.at(1);
+  if (!isTermMap(facts)) return undefined;
+  const code = String(mapGet(facts, 'code'));
+  // A peer must not be able to invent codes.
+  const known = Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error';
+  return new BeamishError(known, `${what}: ${String(mapGet(facts, 'message'))}`, { details: { node, reason } });
+}
+
+/** Whether it is the called function itself that is not there, and not one that it called. */
+function isMissing(stack: Term, target: Target): boolean {
+  const first = Array.isArray(stack) ? (stack as readonly Term[])[0] : undefined;
+  return isTuple(first) && isAtom(first.at(0), target.module) && isAtom(first.at(1), target.function);
+}
+
+function same(a: Term, b: Term): boolean {
+  return typeof a === 'object' && a !== null && 'equals' in a && typeof a.equals === 'function' && a.equals(b) === true;
+}
+
+function failed(what: string, reason: Term, node: string): BeamishError {
+  return new BeamishError('remote_error', `${what}: ${formatTerm(reason).slice(0, 2000)}`, { details: { node, reason } });
+}
