@@ -1,10 +1,10 @@
 import { BeamishError } from '../error/index.ts';
 import { Atom, wireAtom } from './atom.ts';
 import { Encoder } from './encoder.ts';
-import { fastBuffer, type FastBuffer } from './fast-buffer.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
 import { keyOf } from './key.ts';
 import { checkLimit, DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, HARD_MAX_DEPTH } from './limits.ts';
+import { ByteReader } from './reader.ts';
 import * as tag from './tags.ts';
 import { CACHED_BYTES, TextCache, utf8Text } from './text-cache.ts';
 import type { Term } from './types.ts';
@@ -58,10 +58,7 @@ const texts = new TextCache();
  * never views, so the bytes can be reused. Every length is checked against the
  * bytes that remain before anything is allocated.
  */
-export class Decoder {
-  readonly #bytes: FastBuffer;
-  readonly #end: number;
-  #at: number;
+export class Decoder extends ByteReader {
   readonly #maxDepth: number;
   readonly #binaries: 'auto' | 'string' | 'bytes';
   readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
@@ -70,25 +67,13 @@ export class Decoder {
 
   /** @throws BeamishError `term_too_large` when there are more bytes than `maxBytes`. */
   constructor(bytes: Uint8Array, options: DecoderOptions = {}, offset = 0) {
-    this.#bytes = fastBuffer(bytes);
-    this.#end = bytes.length;
-    this.#at = offset;
+    super(bytes, offset);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
     this.#elementsLeft = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
     this.#binaries = options.binaries ?? 'auto';
     this.#atomCache = options.atomCache;
     const maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
     if (bytes.length > maxBytes) this.#tooLarge(`${bytes.length} bytes are more than maxBytes, ${maxBytes}`);
-  }
-
-  /** Where the next read starts. */
-  get offset(): number {
-    return this.#at;
-  }
-
-  /** Bytes not read yet. */
-  get remaining(): number {
-    return this.#end - this.#at;
   }
 
   /**
@@ -100,44 +85,18 @@ export class Decoder {
     return this.#read(0);
   }
 
-  readByte(): number {
-    if (this.#at >= this.#end) this.#truncated(1);
-    return this.#bytes[this.#at++]!;
-  }
-
-  readUint16(): number {
-    const at = this.#take(2);
-    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;
-  }
-
-  readUint32(): number {
-    return this.#int32() >>> 0;
-  }
-
-  readUint64(): bigint {
-    return this.#bytes.readBigUInt64BE(this.#take(8));
-  }
-
-  /** A copy of the next `count` bytes. */
-  readBytes(count: number): Uint8Array {
-    const at = this.#take(count);
-    const copy = new Uint8Array(count);
-    copy.set(this.#bytes.subarray(at, at + count));
-    return copy;
-  }
-
   #read(depth: number): Term {
-    const start = this.#at;
+    const start = this.at;
     const kind = this.readByte();
     switch (kind) {
       case tag.SMALL_INTEGER:
         return this.readByte();
       case tag.INTEGER:
-        return this.#int32();
+        return this.readInt32();
       case tag.BINARY:
         return this.#binary();
       case tag.NEW_FLOAT:
-        return this.#float(this.#bytes.readDoubleBE(this.#take(8)), start);
+        return this.#float(this.source.readDoubleBE(this.skip(8)), start);
       case tag.SMALL_BIG:
         return this.#big(this.readByte());
       case tag.MAP:
@@ -145,7 +104,7 @@ export class Decoder {
       case tag.NIL:
         return [];
       case tag.LIST:
-        this.#at = start;
+        this.at = start;
         return this.#list(this.#deeper(depth, start));
       case tag.STRING:
         return this.#byteList([]);
@@ -197,30 +156,24 @@ export class Decoder {
       case tag.NEW_FUN:
         return this.#fun(start, this.#deeper(depth, start));
       case tag.COMPRESSED:
-        return this.#malformed(start, 'a compressed term is allowed at the start only');
+        return this.malformed(start, 'a compressed term is allowed at the start only');
       default:
-        return this.#malformed(start, `unknown tag ${kind}`);
+        return this.malformed(start, `unknown tag ${kind}`);
     }
-  }
-
-  #int32(): number {
-    const at = this.#take(4);
-    const bytes = this.#bytes;
-    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
   }
 
   /** An integer of `count` bytes of magnitude, least significant first, after a sign byte. */
   #big(count: number): number | bigint {
     const negative = this.readByte() !== 0;
     if (count > MAX_BIG_BYTES && count <= this.remaining) this.#tooLarge(`an integer of ${count} bytes`);
-    const at = this.#take(count);
-    const bytes = this.#bytes;
+    const at = this.skip(count);
+    const source = this.source;
     if (count <= 6) {
       let value = 0;
-      for (let index = count - 1; index >= 0; index--) value = value * 256 + bytes[at + index]!;
+      for (let index = count - 1; index >= 0; index--) value = value * 256 + source[at + index]!;
       return negative ? 0 - value : value;
     }
-    const hex = Buffer.from(bytes.subarray(at, at + count)).reverse().toString('hex');
+    const hex = Buffer.from(source.subarray(at, at + count)).reverse().toString('hex');
     const magnitude = BigInt(`0x${hex}`);
     const value = negative ? -magnitude : magnitude;
     const small = Number(value);
@@ -228,27 +181,27 @@ export class Decoder {
   }
 
   #float(value: number, start: number): number | Float {
-    if (!Number.isFinite(value)) this.#malformed(start, 'a float that is no number');
+    if (!Number.isFinite(value)) this.malformed(start, 'a float that is no number');
     // An integral float as a number would be sent back as an integer. -0 is a float already.
     return Number.isSafeInteger(value) && !Object.is(value, -0) ? new Float(value) : value;
   }
 
   #floatText(start: number): number | Float {
-    const at = this.#take(31);
-    const text = this.#bytes.latin1Slice(at, at + 31).replace(/\0.*$/s, '').trim();
-    if (!/^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text)) this.#malformed(start, 'a float whose text is no number');
+    const at = this.skip(31);
+    const text = this.source.latin1Slice(at, at + 31).replace(/\0.*$/s, '').trim();
+    if (!/^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text)) this.malformed(start, 'a float whose text is no number');
     return this.#float(Number(text), start);
   }
 
   #binary(): string | Uint8Array {
     const length = this.readUint32();
     if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.readBytes(length);
-    const at = this.#take(length);
+    const at = this.skip(length);
     const text =
-      length <= CACHED_BYTES ? texts.text(this.#bytes, at, length) : utf8Text(this.#bytes, at, at + length);
+      length <= CACHED_BYTES ? texts.text(this.source, at, length) : utf8Text(this.source, at, at + length);
     if (text !== undefined) return text;
-    if (this.#binaries === 'string') this.#malformed(at, 'a binary that is not UTF-8, where only strings are allowed');
-    this.#at = at;
+    if (this.#binaries === 'string') this.malformed(at, 'a binary that is not UTF-8, where only strings are allowed');
+    this.at = at;
     return this.readBytes(length);
   }
 
@@ -256,7 +209,7 @@ export class Decoder {
     const length = this.readUint32();
     const bits = this.readByte();
     // As OTP: no bits exactly where there is no byte.
-    if (bits > 8 || (bits === 0) !== (length === 0)) this.#malformed(start, `${bits} bits in the last of ${length} bytes`);
+    if (bits > 8 || (bits === 0) !== (length === 0)) this.malformed(start, `${bits} bits in the last of ${length} bytes`);
     const bytes = this.readBytes(length);
     if (bits === 0 || bits === 8) return bytes;
     bytes[length - 1] = bytes[length - 1]! & (0xff << (8 - bits));
@@ -265,9 +218,9 @@ export class Decoder {
 
   #byteList(list: Term[]): Term[] {
     const count = this.readUint16();
-    const at = this.#take(count);
+    const at = this.skip(count);
     this.#count(count, 0);
-    for (let index = 0; index < count; index++) list.push(this.#bytes[at + index]!);
+    for (let index = 0; index < count; index++) list.push(this.source[at + index]!);
     return list;
   }
 
@@ -275,12 +228,12 @@ export class Decoder {
   #list(depth: number): Term {
     const list: Term[] = [];
     for (;;) {
-      const start = this.#at;
+      const start = this.at;
       const kind = this.readByte();
       if (kind === tag.NIL) return list;
       if (kind === tag.STRING) return this.#byteList(list);
       if (kind !== tag.LIST) {
-        this.#at = start;
+        this.at = start;
         const tail = this.#read(depth);
         // OTP reads `[ | tail]` with no element as the tail alone.
         return list.length === 0 ? tail : new ImproperList(list, tail);
@@ -300,7 +253,7 @@ export class Decoder {
 
   /** A plain object while all keys are strings, from the first other key on a `Map`. */
   #map(depth: number): Term {
-    const start = this.#at - 1;
+    const start = this.at - 1;
     const count = this.readUint32();
     this.#count(count, 2);
     const object: { [key: string]: Term } = {};
@@ -309,13 +262,13 @@ export class Decoder {
       if (typeof key !== 'string' || key === '__proto__') return this.#wideMap(object, index, key, count, depth, start);
       object[key] = this.#read(depth);
     }
-    if (count > 1 && Object.keys(object).length !== count) this.#malformed(start, 'a map with a key twice');
+    if (count > 1 && Object.keys(object).length !== count) this.malformed(start, 'a map with a key twice');
     return object;
   }
 
   #wideMap(object: { [key: string]: Term }, done: number, first: Term, count: number, depth: number, start: number): Term {
     const map = new Map<Term, Term>(Object.entries(object));
-    if (map.size !== done) this.#malformed(start, 'a map with a key twice');
+    if (map.size !== done) this.malformed(start, 'a map with a key twice');
     let seen: Set<string> | undefined;
     let onlyNames = true;
     let key = first;
@@ -327,11 +280,11 @@ export class Decoder {
       if (!onlyNames) seen ??= new Set(Array.from(map.keys(), keyOf));
       if (seen !== undefined) {
         const before = seen.size;
-        if (seen.add(keyOf(key)).size === before) this.#malformed(start, 'a map with a key twice');
+        if (seen.add(keyOf(key)).size === before) this.malformed(start, 'a map with a key twice');
       }
       map.set(key, this.#read(depth));
     }
-    if (map.size !== count) this.#malformed(start, 'a map with a key twice');
+    if (map.size !== count) this.malformed(start, 'a map with a key twice');
     return map;
   }
 
@@ -349,36 +302,36 @@ export class Decoder {
       case tag.ATOM_CACHE_REF: {
         const index = this.readByte();
         const cached = this.#atomCache?.(index);
-        if (cached === undefined) this.#malformed(start, `no atom in the cache under index ${index}`);
+        if (cached === undefined) this.malformed(start, `no atom in the cache under index ${index}`);
         this.#cacheRefs += 1;
         return cached.name;
       }
       default:
-        return this.#malformed(start, `an atom was expected, not tag ${kind}`);
+        return this.malformed(start, `an atom was expected, not tag ${kind}`);
     }
   }
 
   #atomText(length: number, start: number, utf8: boolean): string {
-    const at = this.#take(length);
-    const bytes = this.#bytes;
+    const at = this.skip(length);
+    const source = this.source;
     if (!utf8) {
       for (let index = at; index < at + length; index++) {
-        if (bytes[index]! >= 128) return this.#shortEnough(bytes.latin1Slice(at, at + length), start);
+        if (source[index]! >= 128) return this.#shortEnough(source.latin1Slice(at, at + length), start);
       }
     }
-    const name = length <= CACHED_BYTES ? texts.text(bytes, at, length) : utf8Text(bytes, at, at + length);
-    if (name === undefined) return this.#malformed(start, 'an atom whose name is not UTF-8');
+    const name = length <= CACHED_BYTES ? texts.text(source, at, length) : utf8Text(source, at, at + length);
+    if (name === undefined) return this.malformed(start, 'an atom whose name is not UTF-8');
     return length <= 255 ? name : this.#shortEnough(name, start);
   }
 
   #shortEnough(name: string, start: number): string {
-    if (name.length > 255 && [...name].length > 255) this.#malformed(start, 'an atom of more than 255 characters');
+    if (name.length > 255 && [...name].length > 255) this.malformed(start, 'an atom of more than 255 characters');
     return name;
   }
 
   /** The name of the atom that comes next: of a node, a module, a function. */
   #name(): string {
-    const start = this.#at;
+    const start = this.at;
     return this.#atomName(this.readByte(), start);
   }
 
@@ -396,7 +349,7 @@ export class Decoder {
       return new Reference(node, this.readByte(), [id]);
     }
     const count = this.readUint16();
-    if (count < 1 || count > 5) this.#malformed(start, `a reference of ${count} words`);
+    if (count < 1 || count > 5) this.malformed(start, `a reference of ${count} words`);
     const node = this.#name();
     const creation = kind === tag.NEW_REFERENCE ? this.readByte() : this.readUint32();
     const words: number[] = [];
@@ -405,16 +358,16 @@ export class Decoder {
   }
 
   #smallInteger(least: number, most: number): number {
-    const start = this.#at;
+    const start = this.at;
     const value = this.#read(0);
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
-    return this.#malformed(start, `an integer from ${least} to ${most} was expected`);
+    return this.malformed(start, `an integer from ${least} to ${most} was expected`);
   }
 
   /** NEW_FUN. Its size field is wrong in some releases of OTP (section 4), so the fields are followed. */
   #fun(start: number, depth: number): OpaqueFun {
     const refsBefore = this.#cacheRefs;
-    this.#take(4);
+    this.skip(4);
     const arity = this.readByte();
     const uniq = this.readBytes(16);
     const index = this.readUint32();
@@ -422,16 +375,16 @@ export class Decoder {
     const module = this.#name();
     const oldIndex = this.#smallInteger(-0x8000_0000, 0xffff_ffff);
     const oldUniq = this.#smallInteger(-0x8000_0000, 0xffff_ffff);
-    const pidStart = this.#at;
+    const pidStart = this.at;
     const creator = this.#read(depth);
-    if (!(creator instanceof Pid)) this.#malformed(pidStart, 'the creator of a fun must be a pid');
+    if (!(creator instanceof Pid)) this.malformed(pidStart, 'the creator of a fun must be a pid');
     this.#count(count, 1);
     const free: Term[] = [];
     for (let variable = 0; variable < count; variable++) free.push(this.#read(depth));
     const parts = { module, arity, index, oldIndex, oldUniq, free };
     if (this.#cacheRefs === refsBefore) {
-      const length = this.#at - start;
-      this.#at = start;
+      const length = this.at - start;
+      this.at = start;
       return new OpaqueFun(this.readBytes(length), parts);
     }
     // References to this connection's atom cache mean nothing elsewhere: write it again without.
@@ -455,25 +408,9 @@ export class Decoder {
 
   /** Accounts for `count` elements, each of which takes at least `bytesEach` of what remains. */
   #count(count: number, bytesEach: number): void {
-    if (count * bytesEach > this.remaining) this.#truncated(count * bytesEach);
+    if (count * bytesEach > this.remaining) this.truncated(count * bytesEach);
     this.#elementsLeft -= bytesEach === 2 ? count * 2 : count;
     if (this.#elementsLeft < 0) this.#tooLarge('more elements than maxElements');
-  }
-
-  /** Moves past `count` bytes, and tells where they start. */
-  #take(count: number): number {
-    const at = this.#at;
-    if (count > this.#end - at) this.#truncated(count);
-    this.#at = at + count;
-    return at;
-  }
-
-  #truncated(count: number): never {
-    return this.#malformed(this.#at, `${count} more bytes were expected, ${this.remaining} are there`);
-  }
-
-  #malformed(offset: number, message: string): never {
-    throw new BeamishError('term_malformed', `at offset ${offset}: ${message}`, { details: { offset } });
   }
 
   #tooLarge(message: string): never {

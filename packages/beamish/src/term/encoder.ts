@@ -1,6 +1,5 @@
 import { BeamishError } from '../error/index.ts';
 import { Atom, wireAtom } from './atom.ts';
-import { fastAllocate, type FastBuffer } from './fast-buffer.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
 import { keyOf } from './key.ts';
 import { checkLimit, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH } from './limits.ts';
@@ -8,6 +7,7 @@ import { pathTo } from './path.ts';
 import * as tag from './tags.ts';
 import type { Term } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
+import { ByteWriter } from './writer.ts';
 
 /** How terms become bytes. */
 export interface EncodeOptions {
@@ -27,9 +27,6 @@ export interface EncodeOptions {
   readonly maxDepth?: number;
 }
 
-const INITIAL_SIZE = 1024;
-/** A buffer that grew past this is given back by `reset`, so that one large message does not stay. */
-const KEPT_SIZE = 1024 * 1024;
 /** Texts up to this many UTF-16 units are copied here; past it Node's own writer is faster. */
 const SHORT_TEXT = 40;
 /** Stands in no term. */
@@ -44,72 +41,16 @@ const UNDEFINED = wireAtom('undefined').wire;
  * Writes terms, one after another, into a buffer that grows and is reused. When
  * a term is refused, the buffer holds what it held before. Numbers are big-endian.
  */
-export class Encoder {
-  #buffer: FastBuffer = fastAllocate(INITIAL_SIZE);
-  #length = 0;
+export class Encoder extends ByteWriter {
   readonly #bits8: boolean;
   readonly #maxDepth: number;
   /** What was refused, to tell where in the term it is. */
   #refused: unknown = NOTHING;
 
   constructor(options: EncodeOptions = {}) {
+    super();
     this.#bits8 = (options.bytesAs ?? 'bits8') === 'bits8';
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
-  }
-
-  /** Bytes written since the last `reset`. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /** Forgets what was written. Views given by `bytes()` are overwritten from now on. */
-  reset(): void {
-    this.#length = 0;
-    if (this.#buffer.length > KEPT_SIZE) this.#buffer = fastAllocate(INITIAL_SIZE);
-  }
-
-  /** What was written, as a view: valid until the next write or `reset`. */
-  bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  /** What was written, as a copy that stays. */
-  take(): Uint8Array {
-    const copy = Buffer.allocUnsafe(this.#length);
-    this.#buffer.copy(copy, 0, 0, this.#length);
-    return copy;
-  }
-
-  writeByte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
-  }
-
-  writeUint16(value: number): void {
-    this.#reserve(2);
-    this.#length = this.#buffer.writeUInt16BE(value, this.#length);
-  }
-
-  writeUint32(value: number): void {
-    this.#reserve(4);
-    this.#put32(value);
-  }
-
-  writeUint64(value: bigint): void {
-    this.#reserve(8);
-    this.#length = this.#buffer.writeBigUInt64BE(value, this.#length);
-  }
-
-  writeBytes(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  /** Overwrites four bytes written before: a length that is known only afterwards. */
-  patchUint32(offset: number, value: number): void {
-    if (offset + 4 > this.#length) throw new BeamishError('option_invalid', `no four bytes at offset ${offset}`);
-    this.#buffer.writeUInt32BE(value, offset);
   }
 
   /**
@@ -119,11 +60,11 @@ export class Encoder {
    * keys of a map are equal, or a text is not well-formed Unicode; `term_too_large` when it is nested too deep.
    */
   writeTerm(term: Term): void {
-    const start = this.#length;
+    const start = this.end;
     try {
       this.#write(term, 0);
     } catch (error) {
-      this.#length = start;
+      this.end = start;
       const refused = this.#refused;
       this.#refused = NOTHING;
       if (!(error instanceof BeamishError) || error.code !== 'term_not_encodable') throw error;
@@ -180,7 +121,7 @@ export class Encoder {
       this.writeByte(term.bits);
       this.writeBytes(term.bytes);
       // Bits past the end are not part of the term: always zero, as the BEAM writes them.
-      this.#buffer[this.#length - 1] = (term.bytes.at(-1) ?? 0) & (0xff << (8 - term.bits));
+      this.buffer[this.end - 1] = (term.bytes.at(-1) ?? 0) & (0xff << (8 - term.bits));
     } else if (term instanceof Port) {
       if (term.id < 0n || term.id >= 1n << 64n) this.#refuse(term, 'a port id has 64 bits');
       this.writeByte(tag.V4_PORT);
@@ -207,22 +148,22 @@ export class Encoder {
       if (!Number.isSafeInteger(value) || value === 0) return this.#float(value);
       return this.#magnitude(value);
     }
-    this.#reserve(5);
-    const buffer = this.#buffer;
+    this.reserve(5);
+    const buffer = this.buffer;
     if (value >= 0 && value <= 255) {
-      buffer[this.#length++] = tag.SMALL_INTEGER;
-      buffer[this.#length++] = value;
+      buffer[this.end++] = tag.SMALL_INTEGER;
+      buffer[this.end++] = value;
     } else {
-      buffer[this.#length++] = tag.INTEGER;
-      this.#put32(value);
+      buffer[this.end++] = tag.INTEGER;
+      this.put32(value);
     }
   }
 
   /** A safe integer of more than 32 bits: SMALL_BIG with as few bytes as it needs. */
   #magnitude(value: number): void {
-    this.#reserve(10);
-    const buffer = this.#buffer;
-    let at = this.#length;
+    this.reserve(10);
+    const buffer = this.buffer;
+    let at = this.end;
     const absolute = Math.abs(value);
     let low = absolute % 0x1_0000_0000 | 0;
     let high = (absolute / 0x1_0000_0000) | 0;
@@ -231,8 +172,8 @@ export class Encoder {
     at += 3;
     for (let index = 0; index < 4; index++, low >>>= 8) buffer[at++] = low;
     for (; high > 0; high >>>= 8) buffer[at++] = high;
-    buffer[this.#length + 1] = at - this.#length - 3;
-    this.#length = at;
+    buffer[this.end + 1] = at - this.end - 3;
+    this.end = at;
   }
 
   #bigint(value: bigint): void {
@@ -254,16 +195,16 @@ export class Encoder {
 
   #float(value: number): void {
     if (!Number.isFinite(value)) return this.#refuse(value, `${value} is no Erlang float`);
-    this.#reserve(9);
-    this.#buffer[this.#length] = tag.NEW_FLOAT;
-    this.#length = this.#buffer.writeDoubleBE(value, this.#length + 1);
+    this.reserve(9);
+    this.buffer[this.end] = tag.NEW_FLOAT;
+    this.end = this.buffer.writeDoubleBE(value, this.end + 1);
   }
 
   #text(text: string): void {
     const units = text.length;
-    this.#reserve(5 + units * 3);
-    const buffer = this.#buffer;
-    const start = this.#length + 5;
+    this.reserve(5 + units * 3);
+    const buffer = this.buffer;
+    const start = this.end + 5;
     let written = 0;
     if (units <= SHORT_TEXT) {
       for (; written < units; written++) {
@@ -278,13 +219,13 @@ export class Encoder {
       // would be replaced there, and two different map keys become one.
       if (written !== units && !text.isWellFormed()) this.#refuse(text, 'a string must be well-formed Unicode');
     }
-    buffer[this.#length++] = tag.BINARY;
-    this.#put32(written);
-    this.#length += written;
+    buffer[this.end++] = tag.BINARY;
+    this.put32(written);
+    this.end += written;
   }
 
   #binary(bytes: Uint8Array): void {
-    this.#reserve(6 + bytes.length);
+    this.reserve(6 + bytes.length);
     this.writeByte(this.#bits8 ? tag.BIT_BINARY : tag.BINARY);
     this.writeUint32(bytes.length);
     // OTP refuses 8 bits in the last byte where there is no byte.
@@ -296,10 +237,10 @@ export class Encoder {
     const count = elements.length;
     if (count === 0) return this.writeByte(tag.NIL);
     if (count <= 0xffff && allBytes(elements)) {
-      this.#reserve(3 + count);
+      this.reserve(3 + count);
       this.writeByte(tag.STRING);
       this.writeUint16(count);
-      for (let index = 0; index < count; index++) this.#buffer[this.#length++] = elements[index] as number;
+      for (let index = 0; index < count; index++) this.buffer[this.end++] = elements[index] as number;
       return;
     }
     this.#listHead(count);
@@ -326,9 +267,9 @@ export class Encoder {
 
   #plain(object: { readonly [key: string]: Term }, depth: number): void {
     const keys = Object.keys(object);
-    this.#reserve(5);
-    this.#buffer[this.#length++] = tag.MAP;
-    this.#put32(keys.length);
+    this.reserve(5);
+    this.buffer[this.end++] = tag.MAP;
+    this.put32(keys.length);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index]!;
       this.#text(key);
@@ -393,27 +334,6 @@ export class Encoder {
   #refuse(value: unknown, message: string): never {
     this.#refused = value;
     throw new BeamishError('term_not_encodable', message);
-  }
-
-  /** Writes four bytes into room that is reserved. */
-  #put32(value: number): void {
-    const buffer = this.#buffer;
-    const at = this.#length;
-    buffer[at] = value >>> 24;
-    buffer[at + 1] = value >>> 16;
-    buffer[at + 2] = value >>> 8;
-    buffer[at + 3] = value;
-    this.#length = at + 4;
-  }
-
-  #reserve(count: number): void {
-    if (this.#length + count > this.#buffer.length) this.#grow(count);
-  }
-
-  #grow(count: number): void {
-    const larger = fastAllocate(Math.max(this.#buffer.length * 2, this.#length + count));
-    this.#buffer.copy(larger, 0, 0, this.#length);
-    this.#buffer = larger;
   }
 }
 
