@@ -1,6 +1,6 @@
 import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
-import type { ProcessBehaviour, ProcessContext, Runtime, SupervisorRef } from '../process/index.ts';
+import type { ProcessBehaviour, ProcessContext, Runtime, StartContext, SupervisorRef } from '../process/index.ts';
 import { atom } from '../term/index.ts';
 import type { Pid } from '../term/index.ts';
 import type { Logger, Timer } from '../world/index.ts';
@@ -77,12 +77,13 @@ class Search implements Discovery {
     this.#supervisor = await this.#node.runtime.startSupervisor({
       strategy: 'rest_for_one',
       children: [
-        { ...common, id: 'dialler', start: (runtime) => this.#startDialler(runtime) },
+        { ...common, id: 'dialler', start: (runtime, { supervisor }) => this.#startDialler(runtime, supervisor) },
         ...this.#strategies.map((strategy, index) => ({
           ...common,
           // Several topologies of one kind may run at once.
           id: `${strategy.name}#${index}`,
-          start: (runtime: Runtime) => this.#startStrategy(runtime, strategy, `${strategy.name}#${index}`),
+          start: (runtime: Runtime, { supervisor }: StartContext) =>
+            this.#startStrategy(runtime, supervisor, strategy, `${strategy.name}#${index}`),
         })),
       ],
     });
@@ -109,13 +110,13 @@ class Search implements Discovery {
     return this.stop();
   }
 
-  async #startDialler(runtime: Runtime): Promise<Pid> {
+  async #startDialler(runtime: Runtime, supervisor: Pid): Promise<Pid> {
     const begun = Promise.withResolvers<void>();
     const init = (self: ProcessContext): void => {
       this.#begin(self);
       begun.resolve();
     };
-    const { pid } = runtime.spawn({ init, handle() {} }, { label: 'discovery' });
+    const { pid } = runtime.spawn({ init, handle() {} }, { label: 'discovery', link: supervisor, parent: supervisor });
     await begun.promise;
     return pid;
   }
@@ -133,7 +134,7 @@ class Search implements Discovery {
     });
   }
 
-  #startStrategy(runtime: Runtime, strategy: DiscoveryStrategy, id: string): Promise<Pid> {
+  #startStrategy(runtime: Runtime, supervisor: Pid, strategy: DiscoveryStrategy, id: string): Promise<Pid> {
     const behaviour: ProcessBehaviour = {
       init: (self) => {
         const context = {
@@ -153,7 +154,8 @@ class Search implements Discovery {
       },
       handle() {},
     };
-    return Promise.resolve(runtime.spawn(behaviour, { label: `discovery ${id}` }).pid);
+    const options = { label: `discovery ${id}`, link: supervisor, parent: supervisor };
+    return Promise.resolve(runtime.spawn(behaviour, options).pid);
   }
 
   #input(input: DiscoveryInput): void {

@@ -1,3 +1,4 @@
+import { BeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
 import type { ProcessBehaviour, ProcessContext, Runtime, SupervisorRef } from '../process/index.ts';
 import { isAtom, isTuple, Reference } from '../term/index.ts';
@@ -39,15 +40,20 @@ export class ScopeProcess {
 
   async start(): Promise<void> {
     const { runtime } = this.#node;
+    if (runtime.whereis(this.scope) !== undefined) {
+      throw new BeamishError('name_taken', `a process is registered as ${this.scope}; a scope needs the name for itself`);
+    }
     this.#supervisor = await runtime.startSupervisor({
       strategy: 'one_for_one',
+      // What ends it comes from outside; giving up would cost every membership of this node.
+      maxRestarts: 20,
       children: [
         {
           id: this.scope,
           type: 'worker',
           restart: 'permanent',
           shutdown: 1000,
-          start: (runtime) => this.#spawn(runtime),
+          start: (runtime, { supervisor }) => this.#spawn(runtime, supervisor),
         },
       ],
     });
@@ -79,7 +85,7 @@ export class ScopeProcess {
     return { cancel: () => void this.#listeners.delete(own) };
   }
 
-  async #spawn(runtime: Runtime): Promise<Pid> {
+  async #spawn(runtime: Runtime, supervisor: Pid): Promise<Pid> {
     const begun = Promise.withResolvers<void>();
     const behaviour: ProcessBehaviour = {
       init: (self) => {
@@ -88,7 +94,8 @@ export class ScopeProcess {
       },
       handle: (message) => this.#handle(message),
     };
-    const { pid } = runtime.spawn(behaviour, { name: this.scope, label: 'pg scope' });
+    const options = { name: this.scope, label: 'pg scope', link: supervisor, parent: supervisor };
+    const { pid } = runtime.spawn(behaviour, options);
     await begun.promise;
     return pid;
   }

@@ -1,6 +1,6 @@
 import { BeamishError } from '../error/index.ts';
 import { Groups } from '../groups/index.ts';
-import type { ProcessBehaviour, Runtime, SupervisorRef } from '../process/index.ts';
+import type { ProcessBehaviour, Runtime, StartContext, SupervisorRef } from '../process/index.ts';
 import { phash2 } from '../ring/index.ts';
 import { atom } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
@@ -33,6 +33,10 @@ export function pg2Adapter(options: Pg2Options = {}): PubSubAdapterFactory {
   }
   return async (context) => {
     const names = workerNames(context.name, poolSize);
+    const taken = names.find((name) => context.node.runtime.whereis(name) !== undefined);
+    if (taken !== undefined) {
+      throw new BeamishError('name_taken', `${context.name} runs already on this node: a process is registered as ${taken}`);
+    }
     const groups = await Groups.start(context.node, PG2_SCOPE);
     const adapter = new Pg2Adapter(context, groups, names, broadcastPoolSize);
     try {
@@ -68,12 +72,13 @@ class Pg2Adapter implements PubSubAdapter {
     const { runtime } = this.#context.node;
     this.#supervisor = await runtime.startSupervisor({
       strategy: 'one_for_one',
+      maxRestarts: 20,
       children: this.#names.map((name) => ({
         id: name,
         type: 'worker' as const,
         restart: 'permanent' as const,
         shutdown: 1000,
-        start: (runtime: Runtime) => this.#startWorker(runtime, name),
+        start: (runtime: Runtime, { supervisor }: StartContext) => this.#startWorker(runtime, name, supervisor),
       })),
     });
   }
@@ -107,7 +112,7 @@ class Pg2Adapter implements PubSubAdapter {
     return name;
   }
 
-  #startWorker(runtime: Runtime, name: string): Promise<Pid> {
+  #startWorker(runtime: Runtime, name: string, supervisor: Pid): Promise<Pid> {
     const behaviour: ProcessBehaviour = {
       handle: (term) => {
         const forward = parseForward(term);
@@ -117,7 +122,7 @@ class Pg2Adapter implements PubSubAdapter {
         }
       },
     };
-    const { pid } = runtime.spawn(behaviour, { name, label: 'pubsub worker' });
+    const { pid } = runtime.spawn(behaviour, { name, label: 'pubsub worker', link: supervisor, parent: supervisor });
     this.#groups.join(atom(name), pid);
     return Promise.resolve(pid);
   }
