@@ -32,7 +32,11 @@ export class HashState {
     let c = initial | 0;
     let at = 0;
     for (; length - at >= 12; at += 12) {
-      const mixed = mixAll((a + word(bytes, at, 4)) | 0, (b + word(bytes, at + 4, 4)) | 0, (c + word(bytes, at + 8, 4)) | 0);
+      const mixed = mixAll(
+        (a + word(bytes, at, 4)) | 0,
+        (b + word(bytes, at + 4, 4)) | 0,
+        (c + word(bytes, at + 8, 4)) | 0,
+      );
       a = mixed[0];
       b = mixed[1];
       c = mixed[2];

@@ -50,7 +50,8 @@ function hashTerm(state: HashState, term: Term, depth: number): void {
   if (typeof term === 'bigint') return hashInteger(state, term);
   const name = atomName(term);
   if (name !== undefined) return hashAtom(state, name);
-  if (typeof term !== 'object' || term === null) throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
+  if (typeof term !== 'object' || term === null)
+    throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
   if (depth >= MAX_DEPTH) throw new BeamishError('term_too_large', `a term nested deeper than ${MAX_DEPTH} levels`);
   hashObject(state, term, depth + 1);
 }

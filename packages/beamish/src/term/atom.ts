@@ -8,9 +8,6 @@ const MAX_LOCAL = 1_048_576;
 /** Names interned because a peer sent them: two generations of this many. */
 const WIRE_GENERATION = 50_000;
 
-
-
-
 /**
  * An Erlang atom. Make one with `atom(name)`: the same name gives the identical
  * object, so atoms can be compared with `===` and be keys of a `Map`. Names that

@@ -59,11 +59,16 @@ export function decodeWithRest(bytes: Uint8Array, offset = 0, options?: DecodeOp
 }
 
 /** `131 80 u32 size` and a zlib stream (section 4). */
-function decodeCompressed(bytes: Uint8Array, offset: number, options: DecodeOptions = {}): { term: Term; offset: number } {
+function decodeCompressed(
+  bytes: Uint8Array,
+  offset: number,
+  options: DecodeOptions = {},
+): { term: Term; offset: number } {
   const head = new Decoder(bytes, options, offset + 2);
   const size = head.readUint32();
   const maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
-  if (size > maxBytes) throw new BeamishError('term_too_large', `${size} inflated bytes are more than maxBytes, ${maxBytes}`);
+  if (size > maxBytes)
+    throw new BeamishError('term_too_large', `${size} inflated bytes are more than maxBytes, ${maxBytes}`);
   const inflated = inflate(bytes.subarray(head.offset), size, head.offset);
   const decoder = new Decoder(inflated.bytes, options);
   const term = decoder.readTerm();
@@ -74,7 +79,8 @@ function decodeCompressed(bytes: Uint8Array, offset: number, options: DecodeOpti
 function inflate(bytes: Uint8Array, size: number, offset: number): { bytes: Uint8Array; consumed: number } {
   try {
     // With `info` the result is the bytes and the engine that counted what it read; Node's types do not say so.
-    const result = inflateSync(bytes, { maxOutputLength: Math.max(size, 1), info: true, finishFlush: constants.Z_FINISH } as object) as unknown as {
+    const options = { maxOutputLength: Math.max(size, 1), info: true, finishFlush: constants.Z_FINISH };
+    const result = inflateSync(bytes, options) as unknown as {
       buffer: Uint8Array;
       engine: { bytesWritten: number };
     };

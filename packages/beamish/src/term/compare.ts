@@ -59,7 +59,8 @@ function rankOf(term: Term): number {
 
 /** `exact`: among keys of maps every integer is below every float. */
 function compare(a: Term, b: Term, exact: boolean, depth: number): number {
-  if (depth > HARD_MAX_DEPTH) throw new BeamishError('term_too_large', `terms nested deeper than ${HARD_MAX_DEPTH} levels`);
+  if (depth > HARD_MAX_DEPTH)
+    throw new BeamishError('term_too_large', `terms nested deeper than ${HARD_MAX_DEPTH} levels`);
   const rank = rankOf(a);
   if (rank !== rankOf(b)) return rank - rankOf(b);
   switch (rank) {
@@ -93,7 +94,9 @@ function order<T extends number | bigint>(a: T, b: T): number {
 }
 
 function isFloat(value: number | bigint | Float): boolean {
-  return value instanceof Float || (typeof value === 'number' && (!Number.isSafeInteger(value) || Object.is(value, -0)));
+  return (
+    value instanceof Float || (typeof value === 'number' && (!Number.isSafeInteger(value) || Object.is(value, -0)))
+  );
 }
 
 function compareNumbers(a: number | bigint | Float, b: number | bigint | Float, exact: boolean): number {

@@ -173,7 +173,9 @@ export class Decoder extends ByteReader {
       for (let index = count - 1; index >= 0; index--) value = value * 256 + source[at + index]!;
       return negative ? 0 - value : value;
     }
-    const hex = Buffer.from(source.subarray(at, at + count)).reverse().toString('hex');
+    const hex = Buffer.from(source.subarray(at, at + count))
+      .reverse()
+      .toString('hex');
     const magnitude = BigInt(`0x${hex}`);
     const value = negative ? -magnitude : magnitude;
     const small = Number(value);
@@ -188,7 +190,10 @@ export class Decoder extends ByteReader {
 
   #floatText(start: number): number | Float {
     const at = this.skip(31);
-    const text = this.source.latin1Slice(at, at + 31).replace(/\0.*$/s, '').trim();
+    const text = this.source
+      .latin1Slice(at, at + 31)
+      .replace(/\0.*$/s, '')
+      .trim();
     if (!/^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text)) this.malformed(start, 'a float whose text is no number');
     return this.#float(Number(text), start);
   }
@@ -197,8 +202,7 @@ export class Decoder extends ByteReader {
     const length = this.readUint32();
     if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.readBytes(length);
     const at = this.skip(length);
-    const text =
-      length <= CACHED_BYTES ? texts.text(this.source, at, length) : utf8Text(this.source, at, at + length);
+    const text = length <= CACHED_BYTES ? texts.text(this.source, at, length) : utf8Text(this.source, at, at + length);
     if (text !== undefined) return text;
     if (this.#binaries === 'string') this.malformed(at, 'a binary that is not UTF-8, where only strings are allowed');
     this.at = at;
@@ -209,7 +213,8 @@ export class Decoder extends ByteReader {
     const length = this.readUint32();
     const bits = this.readByte();
     // As OTP: no bits exactly where there is no byte.
-    if (bits > 8 || (bits === 0) !== (length === 0)) this.malformed(start, `${bits} bits in the last of ${length} bytes`);
+    if (bits > 8 || (bits === 0) !== (length === 0))
+      this.malformed(start, `${bits} bits in the last of ${length} bytes`);
     const bytes = this.readBytes(length);
     if (bits === 0 || bits === 8) return bytes;
     bytes[length - 1] = bytes[length - 1]! & (0xff << (8 - bits));
@@ -220,7 +225,7 @@ export class Decoder extends ByteReader {
     const count = this.readUint16();
     const at = this.skip(count);
     this.#count(count, 0);
-    for (let index = 0; index < count; index++) list.push(this.source[at + index]!);
+    for (let index = 0; index < count; index++) list.push(this.source[at + index]);
     return list;
   }
 
@@ -266,7 +271,14 @@ export class Decoder extends ByteReader {
     return object;
   }
 
-  #wideMap(object: { [key: string]: Term }, done: number, first: Term, count: number, depth: number, start: number): Term {
+  #wideMap(
+    object: { [key: string]: Term },
+    done: number,
+    first: Term,
+    count: number,
+    depth: number,
+    start: number,
+  ): Term {
     const map = new Map<Term, Term>(Object.entries(object));
     if (map.size !== done) this.malformed(start, 'a map with a key twice');
     let seen: Set<string> | undefined;

@@ -69,7 +69,9 @@ export class Encoder extends ByteWriter {
       this.#refused = NOTHING;
       if (!(error instanceof BeamishError) || error.code !== 'term_not_encodable') throw error;
       const path = pathTo(term, refused);
-      throw new BeamishError(error.code, path === '' ? error.message : `at ${path}: ${error.message}`, { details: { path } });
+      throw new BeamishError(error.code, path === '' ? error.message : `at ${path}: ${error.message}`, {
+        details: { path },
+      });
     }
   }
 
@@ -94,11 +96,15 @@ export class Encoder extends ByteWriter {
 
   #object(term: object, depth: number): void {
     if (depth > this.#maxDepth) {
-      throw new BeamishError('term_too_large', `a term nested deeper than ${this.#maxDepth} levels, or containing itself`);
+      throw new BeamishError(
+        'term_too_large',
+        `a term nested deeper than ${this.#maxDepth} levels, or containing itself`,
+      );
     }
     if (Array.isArray(term)) return this.#list(term as readonly Term[], depth);
     const prototype: unknown = Object.getPrototypeOf(term);
-    if (prototype === Object.prototype || prototype === null) return this.#plain(term as { [key: string]: Term }, depth);
+    if (prototype === Object.prototype || prototype === null)
+      return this.#plain(term as { [key: string]: Term }, depth);
     if (term instanceof Atom) return this.writeBytes(term.wire);
     if (term instanceof Tuple) return this.#tuple(term.elements, depth);
     if (term instanceof Pid) return this.#pid(term);
@@ -165,7 +171,7 @@ export class Encoder extends ByteWriter {
     const buffer = this.buffer;
     let at = this.end;
     const absolute = Math.abs(value);
-    let low = absolute % 0x1_0000_0000 | 0;
+    let low = (absolute % 0x1_0000_0000) | 0;
     let high = (absolute / 0x1_0000_0000) | 0;
     buffer[at] = tag.SMALL_BIG;
     buffer[at + 2] = value < 0 ? 1 : 0;

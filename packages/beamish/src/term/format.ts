@@ -138,8 +138,10 @@ class Printer {
 }
 
 const RESERVED = new Set(
-  ('after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse ' +
-    'receive rem try when xor').split(' '),
+  (
+    'after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse ' +
+    'receive rem try when xor'
+  ).split(' '),
 );
 
 /** An atom as Erlang writes it, in quotes where it needs them. */

@@ -25,9 +25,13 @@ function keyAt(term: Term, depth: number): string {
   if (typeof term === 'bigint') return `i${term};`;
   const name = atomName(term);
   if (name !== undefined) return `a${name.length}:${name}`;
-  if (typeof term !== 'object' || term === null) throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
+  if (typeof term !== 'object' || term === null)
+    throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
   if (depth >= HARD_MAX_DEPTH) {
-    throw new BeamishError('term_too_large', `a term nested deeper than ${HARD_MAX_DEPTH} levels, or containing itself`);
+    throw new BeamishError(
+      'term_too_large',
+      `a term nested deeper than ${HARD_MAX_DEPTH} levels, or containing itself`,
+    );
   }
   return objectKey(term, depth + 1);
 }
@@ -52,7 +56,8 @@ function objectKey(term: object, depth: number): string {
     return `e${term.arity}.${term.module.length}.${term.function.length}:${term.module}${term.function}`;
   }
   if (term instanceof OpaqueFun) return `u${term.bytes.length}:${latin1(term.bytes)}`;
-  const pairs = term instanceof Map ? [...(term as ReadonlyMap<Term, Term>)] : (Object.entries(term) as [string, Term][]);
+  const pairs =
+    term instanceof Map ? [...(term as ReadonlyMap<Term, Term>)] : (Object.entries(term) as [string, Term][]);
   const keys = pairs.map(([key, value]) => keyAt(key, depth) + keyAt(value, depth)).sort();
   return `m${keys.length}:${keys.join('')}`;
 }

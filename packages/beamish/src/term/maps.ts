@@ -22,7 +22,9 @@ export function mapEntries(map: TermMap): [Term, Term][] {
  */
 export function mapGet(map: TermMap, key: Term): Term | undefined {
   if (!(map instanceof Map)) {
-    return typeof key === 'string' && Object.hasOwn(map, key) ? (map as { readonly [key: string]: Term })[key] : undefined;
+    return typeof key === 'string' && Object.hasOwn(map, key)
+      ? (map as { readonly [key: string]: Term })[key]
+      : undefined;
   }
   const terms = map as ReadonlyMap<Term, Term>;
   const direct = terms.get(key);

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { HashRing } from '../../src/ring/index.ts';
-import { type Atom, atom, atomName, decode, encode, formatTerm, type Term, termEquals, Tuple, tuple } from '../../src/term/index.ts';
+import {
+  type Atom,
+  atom,
+  atomName,
+  decode,
+  encode,
+  formatTerm,
+  type Term,
+  termEquals,
+  type Tuple,
+  tuple,
+} from '../../src/term/index.ts';
 import { skipUnless } from '../support/peers.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { runErl } from './fixtures/term-corpus.ts';
@@ -31,10 +42,30 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  { name: 'BEAM nodes', add: ['a@host', 'b@host', 'c@host', 'd@host'].map((name) => [atom(name), 128] as const), remove: [] },
-  { name: 'weights', add: [[atom('a@host'), 64], [atom('b@host'), 256], [atom('c@host'), 1]], remove: [] },
+  {
+    name: 'BEAM nodes',
+    add: ['a@host', 'b@host', 'c@host', 'd@host'].map((name) => [atom(name), 128] as const),
+    remove: [],
+  },
+  {
+    name: 'weights',
+    add: [
+      [atom('a@host'), 64],
+      [atom('b@host'), 256],
+      [atom('c@host'), 1],
+    ],
+    remove: [],
+  },
   { name: 'strings, one removed', add: ['x', 'y', 'z'].map((name) => [name, 128] as const), remove: ['y'] },
-  { name: 'other terms', add: [[1, 128], [tuple('a', 1), 128], [[1, 2], 30]], remove: [] },
+  {
+    name: 'other terms',
+    add: [
+      [1, 128],
+      [tuple('a', 1), 128],
+      [[1, 2], 30],
+    ],
+    remove: [],
+  },
   { name: 'one node', add: [['only', 2]], remove: [] },
 ];
 
@@ -43,18 +74,29 @@ for (const { name, add, remove } of cases) {
     await using directory = await temporaryDirectory();
     const [question, answer] = [directory.file('question'), directory.file('answer')];
     const count = 2;
-    await writeFile(question, encode(tuple(add.map(([node, weight]) => tuple(node, weight)), remove, keys, count)));
+    await writeFile(
+      question,
+      encode(
+        tuple(
+          add.map(([node, weight]) => tuple(node, weight)),
+          remove,
+          keys,
+          count,
+        ),
+      ),
+    );
     const release = await runErl(
       `term_corpus:ring("${question}", "${answer}"), io:format("~s", [erlang:system_info(otp_release)])`,
     );
-    let ring = HashRing.create<Term>([], { atomKeys: Number(release) >= 26 ? 'otp26' : 'otp25' });
+    const none: readonly Term[] = [];
+    let ring = HashRing.create(none, { atomKeys: Number(release) >= 26 ? 'otp26' : 'otp25' });
     for (const [node, weight] of add) ring = ring.addNode(node, weight);
     for (const node of remove) ring = ring.removeNode(node);
     const owners = decode(await readFile(answer)) as readonly Tuple<readonly [Term, readonly Term[]]>[];
     assert.equal(owners.length, keys.length);
     for (const [index, key] of keys.entries()) {
       const [one, many] = owners[index]!.elements;
-      assert.ok(termEquals(ring.keyToNode(key) as Term, one), `owner of ${formatTerm(key)}`);
+      assert.ok(termEquals(ring.keyToNode(key), one), `owner of ${formatTerm(key)}`);
       assert.ok(termEquals(ring.keyToNodes(key, count), many), `owners of ${formatTerm(key)}`);
     }
   });

@@ -19,7 +19,12 @@ function show(term: Term): string {
 
 test('terms made by the BEAM come through unchanged, hash and compare the same', options, async () => {
   await using directory = await temporaryDirectory();
-  const [corpus, pairs, ours, verdict] = ['corpus', 'pairs', 'ours', 'verdict'].map((name) => directory.file(name)) as [string, string, string, string];
+  const [corpus, pairs, ours, verdict] = ['corpus', 'pairs', 'ours', 'verdict'].map((name) => directory.file(name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   await runErl(`term_corpus:generate("${corpus}", "${pairs}", ${COUNT}, ${seed})`);
 
   const terms: Term[] = [];
@@ -41,7 +46,11 @@ test('terms made by the BEAM come through unchanged, hash and compare the same',
   await writeFile(ours, lengthPrefixed(sent));
   await runErl(`term_corpus:judge("${corpus}", "${ours}", "${verdict}")`);
   const wrong = (await readFile(verdict, 'utf8')).split('\n').filter((line) => line !== '');
-  assert.deepEqual(wrong.map((index) => show(terms[Number(index)])), [], 'not =:= on the BEAM');
+  assert.deepEqual(
+    wrong.map((index) => show(terms[Number(index)])),
+    [],
+    'not =:= on the BEAM',
+  );
 
   const orders = new Records(await readFile(pairs));
   while (orders.more) {

@@ -3,7 +3,18 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isBeamishError } from '../../src/error/index.ts';
 import { phash2 } from '../../src/ring/index.ts';
-import { atom, BitString, decode, encode, ExportFun, float, ImproperList, Pid, type Term, tuple } from '../../src/term/index.ts';
+import {
+  atom,
+  BitString,
+  decode,
+  encode,
+  ExportFun,
+  float,
+  ImproperList,
+  Pid,
+  type Term,
+  tuple,
+} from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 import { arbitraryTerm } from '../term/arbitrary.ts';
 
@@ -23,7 +34,14 @@ const answers: readonly (readonly [name: string, term: Term, hash: number])[] = 
   ['{a,1}', tuple(atom('a'), 1), 4098956996],
   ['"hello"', [104, 101, 108, 108, 111], 753008767],
   ['[1,2|c]', new ImproperList([1, 2], atom('c')), 558711211],
-  ['#{a=>1,<<"b">>=>[]}', new Map<Term, Term>([[atom('a'), 1], ['b', []]]), 3415203357],
+  [
+    '#{a=>1,<<"b">>=>[]}',
+    new Map<Term, Term>([
+      [atom('a'), 1],
+      ['b', []],
+    ]),
+    3415203357,
+  ],
   ['fun lists:map/2', new ExportFun('lists', 'map', 2), 840287883],
   ['<<"0123456789abc">>', '0123456789abc', 873230043],
   ['é', atom('é'), 233],
@@ -44,11 +62,20 @@ test('a term has one hash, whatever JavaScript values stand for it', () => {
     [5, 5n],
     [-(2 ** 27) - 1, BigInt(-(2 ** 27) - 1)],
     ['é', Buffer.from('é')],
-    [{ a: 1, b: 2 }, new Map<Term, Term>([['b', 2n], ['a', 1]])],
+    [
+      { a: 1, b: 2 },
+      new Map<Term, Term>([
+        ['b', 2n],
+        ['a', 1],
+      ]),
+    ],
     [true, atom('true')],
     [1.5, float(1.5)],
     [-0, float(0)],
-    [[1n, 2, 3n], [1, 2, 3]],
+    [
+      [1n, 2, 3n],
+      [1, 2, 3],
+    ],
     [new Pid('a@b', 7, 1, 2), new Pid('c@d', 7, 3, 4)],
   ];
   for (const [a, b] of same) assert.equal(phash2(a, 2 ** 32), phash2(b, 2 ** 32));
@@ -69,12 +96,21 @@ test('very large integers take time in proportion to their length', () => {
 
 test('what is no term, or no range, is refused', () => {
   for (const range of [0, 2 ** 32 + 1, 1.5, Number.NaN, -1]) {
-    assert.throws(() => phash2(1, range), (error: unknown) => isBeamishError(error, 'option_invalid'));
+    assert.throws(
+      () => phash2(1, range),
+      (error: unknown) => isBeamishError(error, 'option_invalid'),
+    );
   }
   for (const wrong of [Number.NaN, () => 1, [Symbol('x')], { a: new Date(0) }]) {
-    assert.throws(() => phash2(wrong as unknown as Term), (error: unknown) => isBeamishError(error, 'term_not_encodable'));
+    assert.throws(
+      () => phash2(wrong as unknown as Term),
+      (error: unknown) => isBeamishError(error, 'term_not_encodable'),
+    );
   }
   const circular: unknown[] = [];
   circular.push(circular);
-  assert.throws(() => phash2(circular as Term), (error: unknown) => isBeamishError(error, 'term_too_large'));
+  assert.throws(
+    () => phash2(circular as Term),
+    (error: unknown) => isBeamishError(error, 'term_too_large'),
+  );
 });

@@ -7,7 +7,7 @@ import { atom, formatTerm, tuple } from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 
 const optionInvalid = (error: unknown): boolean => isBeamishError(error, 'option_invalid');
-const names = fc.uniqueArray(fc.constantFrom(...'abcdefg'), { minLength: 1, maxLength: 7 });
+const names = fc.uniqueArray(fc.constantFrom(...'a b c d e f g'.split(' ')), { minLength: 1, maxLength: 7 });
 const keys = Array.from({ length: 500 }, (_, index) => `device-${index}`);
 
 test('a node that is added only takes keys, one that is removed only gives its own', () => {

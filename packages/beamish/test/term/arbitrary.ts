@@ -29,7 +29,9 @@ const leaf: fc.Arbitrary<Term> = fc.oneof(
   fc.constantFrom<Term>(true, false, null, undefined, -0, 0, '', 2 ** 53, -(2 ** 53), Number.MAX_SAFE_INTEGER),
   text,
   fc.uint8Array({ maxLength: 40 }),
-  fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.integer({ min: 1, max: 7 })).map(([bytes, bits]) => new BitString(bytes, bits)),
+  fc
+    .tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.integer({ min: 1, max: 7 }))
+    .map(([bytes, bits]) => new BitString(bytes, bits)),
   arbitraryAtom,
   fc.tuple(node, word, word, word).map(([name, id, serial, creation]) => new Pid(name, id, serial, creation)),
   fc.tuple(node, word, fc.array(word, { minLength: 1, maxLength: 5 })).map((parts) => new Reference(...parts)),
@@ -46,7 +48,9 @@ export const arbitraryTerm: fc.Arbitrary<Term> = fc.letrec<{ term: Term }>((tie)
     fc.array(tie('term'), { maxLength: 6 }),
     fc.array(tie('term'), { maxLength: 6 }).map((elements) => new Tuple(elements)),
     fc.dictionary(text, tie('term'), { maxKeys: 6 }),
-    fc.uniqueArray(fc.tuple(tie('term'), tie('term')), { maxLength: 6, selector: ([key]) => keyOf(key) }).map((pairs) => new Map(pairs)),
+    fc
+      .uniqueArray(fc.tuple(tie('term'), tie('term')), { maxLength: 6, selector: ([key]) => keyOf(key) })
+      .map((pairs) => new Map(pairs)),
     fc
       .tuple(fc.array(tie('term'), { minLength: 1, maxLength: 4 }), tie('term'))
       .filter(([, tail]) => !Array.isArray(tail) && !(tail instanceof ImproperList))

@@ -1,10 +1,23 @@
 /** Types of `term` and `ring`, held by `tsc`: a line that must not compile is marked, and fails when it does. */
-import { type Atom, atom, decode, encode, isAtom, isTuple, struct, type Term, Tuple, tuple } from '../../src/term/index.ts';
-import { assign, HashRing, type Move, moved } from '../../src/ring/index.ts';
+import {
+  type Atom,
+  atom,
+  type decode,
+  encode,
+  isAtom,
+  isTuple,
+  struct,
+  type Term,
+  type Tuple,
+  tuple,
+} from '../../src/term/index.ts';
+import { assign, HashRing, type Move, type moved } from '../../src/ring/index.ts';
 import { BeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function same<A, B>(..._: Same<A, B> extends true ? [] : [never]): void {}
+type Same<A, B> = [A, B] extends [B, A] ? true : false;
+function same<A, B>(...differ: Same<A, B> extends true ? [] : [never]): void {
+  void differ;
+}
 
 const reply = tuple(atom('ok'), 1, 'x');
 same<typeof reply, Tuple<readonly [Atom, 1, 'x']>>();
@@ -53,5 +66,5 @@ same<ReturnType<typeof moved<string, 'a'>>, Map<string, Move<'a'>>>();
 
 const code: BeamishErrorCode = 'timeout';
 // @ts-expect-error: the list of codes is closed
-new BeamishError('no_such_code', 'x');
-void [first, second, array, nested, code];
+const closed = new BeamishError('no_such_code', 'x');
+void [closed, first, second, array, nested, code];
