@@ -21,6 +21,8 @@ export interface PubSubAdapter {
   broadcast(topic: string, message: Term): void;
   /** To one other node. */
   directBroadcast(nodeName: string, topic: string, message: Term): void;
+  /** The other nodes that a broadcast would be sent to now. */
+  nodes(): readonly string[];
   /** Messages from other nodes that were refused because they had no sense. */
   readonly refused: number;
   stop(): Promise<void>;

@@ -99,6 +99,11 @@ class Pg2Adapter implements PubSubAdapter {
     runtime.send({ name, node: nodeName }, forwardMessage(topic, message), runtime.whereis(name));
   }
 
+  nodes(): readonly string[] {
+    const members = this.#broadcastNames.flatMap((name) => this.#groups.members(atom(name)));
+    return [...new Set(members.map((pid) => pid.node))].filter((name) => name !== this.#context.node.name).toSorted();
+  }
+
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
     await this.#groups.stop();

@@ -118,6 +118,11 @@ export class PubSub implements AsyncDisposable {
     else this.#open.directBroadcast(nodeName, topic, message);
   }
 
+  /** The other nodes that a broadcast would reach now, in alphabetical order. */
+  nodes(): readonly string[] {
+    return this.#open.nodes();
+  }
+
   statistics(): PubSubStatistics {
     let subscribers = 0;
     let queued = 0;
