@@ -48,6 +48,8 @@ export interface DecoderOptions extends DecodeOptions {
 
 /** Larger numbers than this are an attack; the BEAM itself stops near 4 Mi bits. */
 const MAX_BIG_BYTES = 1024 * 1024;
+/** Canonical characters of keys of maps, for each byte of input: honest terms need fewer than 10. */
+const KEY_WORK = 64;
 /** V8 makes no longer string; such a binary stays bytes. */
 const MAX_TEXT = 0x1fff_ffe8;
 
@@ -64,6 +66,8 @@ export class Decoder extends ByteReader {
   readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
   #elementsLeft: number;
   #cacheRefs = 0;
+  /** Characters of canonical keys that may still be made, see `#compareKey`. */
+  #keyWorkLeft: number;
 
   /** @throws BeamishError `term_too_large` when there are more bytes than `maxBytes`. */
   constructor(bytes: Uint8Array, options: DecoderOptions = {}, offset = 0) {
@@ -72,6 +76,7 @@ export class Decoder extends ByteReader {
     this.#elementsLeft = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
     this.#binaries = options.binaries ?? 'auto';
     this.#atomCache = options.atomCache;
+    this.#keyWorkLeft = 65_536 + KEY_WORK * bytes.length;
     const maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
     if (bytes.length > maxBytes) this.#tooLarge(`${bytes.length} bytes are more than maxBytes, ${maxBytes}`);
   }
@@ -286,18 +291,29 @@ export class Decoder extends ByteReader {
     let key = first;
     for (let index = done; index < count; index++) {
       if (index > done) key = this.#read(depth);
-      // A Map keeps 0 and -0 apart from nothing: the float -0.0 would become the integer 0.
+      // A Map turns the key -0 into 0: the float -0.0 would become the integer 0.
       if (Object.is(key, -0)) key = new Float(-0);
       if (typeof key === 'object' && key !== null && !(key instanceof Atom)) onlyNames = false;
-      if (!onlyNames) seen ??= new Set(Array.from(map.keys(), keyOf));
+      if (!onlyNames && count > 1) seen ??= new Set(Array.from(map.keys(), (other) => this.#compareKey(other)));
       if (seen !== undefined) {
         const before = seen.size;
-        if (seen.add(keyOf(key)).size === before) this.malformed(start, 'a map with a key twice');
+        if (seen.add(this.#compareKey(key)).size === before) this.malformed(start, 'a map with a key twice');
       }
       map.set(key, this.#read(depth));
     }
     if (map.size !== count) this.malformed(start, 'a map with a key twice');
     return map;
+  }
+
+  /**
+   * A string equal for equal keys. Where maps are keys of maps, the inner ones are gone through again at each
+   * level; the bound keeps a hostile sender from making that quadratic in the size of the message.
+   */
+  #compareKey(key: Term): string {
+    const compared = keyOf(key);
+    this.#keyWorkLeft -= compared.length;
+    if (this.#keyWorkLeft < 0) this.#tooLarge('maps nested too deep as keys of maps');
+    return compared;
   }
 
   /** Name of the atom whose tag, at `start`, is `kind`. */

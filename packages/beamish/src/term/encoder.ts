@@ -295,6 +295,7 @@ export class Encoder extends ByteWriter {
 
   /** A BEAM node closes the connection when a map has a key twice (pitfall 2 of section 4). */
   #checkKeys(map: ReadonlyMap<Term, Term>): void {
+    if (map.size < 2) return;
     let seen: Set<string> | undefined;
     for (const key of map.keys()) {
       // Different strings, and different numbers, of one Map are different terms among themselves.

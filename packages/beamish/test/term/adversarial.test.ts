@@ -129,6 +129,33 @@ test('the deepest allowed term does not overflow the stack in any function', () 
   assert.ok(formatTerm(deep, { maxDepth: 1024, maxLength: 1e6 }).length > 2000);
 });
 
+test('maps as keys of maps, nested: refused before the time becomes quadratic', () => {
+  const leaf = Buffer.from(encode('x'.repeat(1_000_000))).subarray(1);
+  const nested = Buffer.concat([
+    Buffer.of(131),
+    Buffer.from('74000000026a6101'.repeat(400), 'hex'),
+    leaf,
+    Buffer.from('6101'.repeat(400), 'hex'),
+  ]);
+  const started = process.cpuUsage();
+  assert.throws(
+    () => decode(nested),
+    (error: unknown) => isBeamishError(error, 'term_too_large'),
+  );
+  assert.ok(process.cpuUsage(started).user < 5_000_000);
+  const honest = new Map<Term, Term>([
+    [
+      new Map<Term, Term>([
+        [new Map<Term, Term>([[1, 2]]), 3],
+        [tuple(), 4],
+      ]),
+      5,
+    ],
+    [[], 6],
+  ]);
+  assert.deepEqual(decode(encode(honest)), honest);
+});
+
 test('elements are bounded: few bytes cannot become gigabytes of objects', () => {
   const count = 5_000_000;
   const head = Buffer.alloc(6);
