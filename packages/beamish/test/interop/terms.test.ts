@@ -3,8 +3,26 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { phash2 } from '../../src/ring/index.ts';
-import { compareTerms, decode, encode, formatTerm, keyOf, type Term, termEquals, Tuple } from '../../src/term/index.ts';
+import {
+  compareTerms,
+  decode,
+  encode,
+  formatTerm,
+  keyOf,
+  type Term,
+  termEquals,
+  Tuple,
+  tuple,
+  BitString,
+  Pid,
+} from '../../src/term/index.ts';
+import { Node } from '../../src/node/index.ts';
+import { realWorld } from '../../src/world/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
+import { freePort } from '../support/ports.ts';
+import { Beam } from './fixtures/beam.ts';
 import { seed } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { arbitraryTerm } from '../term/arbitrary.ts';
@@ -89,3 +107,40 @@ test('a byte array, sent as a bitstring of whole bytes, is the ordinary binary o
   );
   assert.equal(out, '[true,true,true,true,true]');
 });
+
+test(
+  'a byte array in a distribution message is the ordinary binary, and ours again on the way back',
+  options,
+  async (t) => {
+    const epmdPort = await freePort();
+    const world = realWorld({ logger: collectLogs().logger });
+    const node = await Node.start({ name: 'terms@127.0.0.1', cookie: 'terms', epmd: { port: epmdPort }, world });
+    t.after(() => node.stop());
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie: 'terms', epmdPort, t });
+    await node.connect(beam.name);
+    // Answers whether what came is this binary, and the same term as it sees it.
+    await beam.eval(
+      'register(judge, spawn(fun() -> receive {From, Terms} -> ' +
+        'From ! {Terms =:= [<<1,2,255>>, <<>>, <<"abc">>, <<7:3>>], [is_binary(T) || T <- Terms], Terms} end end))',
+    );
+    const got: Term[] = [];
+    const { pid } = node.runtime.spawn({ handle: (message) => void got.push(message) });
+    const sent = [
+      Uint8Array.of(1, 2, 255),
+      new Uint8Array(0),
+      Buffer.from('abc'),
+      new BitString(Uint8Array.of(0xe0), 3),
+    ];
+    const judge = await beam.eval('pid_to_list(whereis(judge))');
+    assert.match(judge, /<0\.\d+\.\d+>/);
+    const [, id, serial] = /<0\.(\d+)\.(\d+)>/.exec(judge) ?? [];
+    const creation = Number(await beam.eval('erts_internal:get_creation()'));
+    node.runtime.send(new Pid(beam.name, Number(id), Number(serial), creation), tuple(pid, sent));
+    await eventually(() => got.length === 1);
+    const [answer] = got;
+    assert.ok(answer instanceof Tuple);
+    assert.deepEqual(answer.at(0), true);
+    assert.deepEqual(answer.at(1), [true, true, true, false]);
+    assert.ok(termEquals(answer.at(2) as Term, sent));
+  },
+);
