@@ -141,6 +141,6 @@ test(
     assert.ok(answer instanceof Tuple);
     assert.deepEqual(answer.at(0), true);
     assert.deepEqual(answer.at(1), [true, true, true, false]);
-    assert.ok(termEquals(answer.at(2) as Term, sent));
+    assert.ok(termEquals(answer.at(2), sent));
   },
 );
