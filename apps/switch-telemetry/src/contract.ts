@@ -109,7 +109,7 @@ export interface DeviceManagerApi {
   get(id: string): DeviceDetail | null;
   /** Device -> the node that polls it. */
   owners(): Record<string, string>;
-  statistics(): CollectorStatistics;
+  statistics(): CollectorStatistics | Promise<CollectorStatistics>;
 }
 
 export const deviceManagerName = 'device_manager';
