@@ -1,6 +1,6 @@
 import { BeamishError, ERROR_CODES } from '../error/index.ts';
 import type { BeamishErrorCode } from '../error/index.ts';
-import { Atom, Pid, Reference, Tuple, atom, isTermMap, isTuple, mapGet, tuple } from '../term/index.ts';
+import { Atom, Pid, Reference, Tuple, atom, isTermMap, isTuple, mapGet, tuple, formatTerm } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Timer } from '../world/index.ts';
 import type { Kernel } from './kernel.ts';
@@ -8,7 +8,6 @@ import type { Process } from './process.ts';
 import { NOCONNECTION, NOPROC, callError } from './reason.ts';
 import { aliasTag } from './references.ts';
 import type { Entry } from './references.ts';
-import { show } from './show.ts';
 import type { Destination, NamedProcess } from './signal.ts';
 
 export interface CallOptions {
@@ -45,7 +44,7 @@ function errorOfReply(reply: Term): BeamishError | undefined {
 /** `counter.increment` of `{increment, 2}`: what a person knows the call as. */
 function methodOf(request: Term): string {
   const name = request instanceof Tuple ? request.elements[0] : request;
-  return name instanceof Atom ? name.name : show(request, 60);
+  return name instanceof Atom ? name.name : formatTerm(request, { maxLength: 60 });
 }
 
 function checkTimeout(timeout: number): void {

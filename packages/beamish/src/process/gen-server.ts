@@ -1,9 +1,8 @@
 import { BeamishError } from '../error/index.ts';
-import { Tuple } from '../term/index.ts';
+import { Tuple, formatTerm } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import type { ProcessContext } from './behaviour.ts';
 import { NORMAL } from './reason.ts';
-import { show } from './show.ts';
 
 /** Who called: `{CallerPid, Tag}`. Opaque; keep it to reply later. */
 export type From = Tuple<readonly [Pid, Term]>;
@@ -75,7 +74,7 @@ export abstract class GenServer {
 
   /** Any message that is neither a call nor a cast: `{'DOWN', ...}`, `{'EXIT', ...}`, timers, sends (OTP `handle_info/2`). */
   protected handleInfo(message: Term): void | Promise<void> {
-    this.process.logger.warn({ message: show(message) }, `${this.#hosted.title} received a message it does not handle`);
+    this.process.logger.warn({ message: formatTerm(message, { maxLength: 200 }) }, `${this.#hosted.title} received a message it does not handle`);
   }
 
   /**
@@ -84,14 +83,14 @@ export abstract class GenServer {
    */
   protected handleCall(request: Term, _from: From): unknown {
     const { title, methods } = this.#hosted;
-    const name = show(request instanceof Tuple ? request.elements[0] : request, 100);
+    const name = formatTerm(request instanceof Tuple ? request.elements[0] : request, { maxLength: 100 });
     const known = methods.length === 0 ? 'it has none' : `it has: ${methods.join(', ')}`;
     throw new MethodUnknown(`${title} has no method ${name}; ${known}`, { method: name, methods });
   }
 
   /** A cast that no method serves (OTP `handle_cast/2`). By default it is logged. */
   protected handleCast(request: Term): void | Promise<void> {
-    this.process.logger.warn({ request: show(request) }, `${this.#hosted.title} received a cast it does not handle`);
+    this.process.logger.warn({ request: formatTerm(request, { maxLength: 200 }) }, `${this.#hosted.title} received a cast it does not handle`);
   }
 
   /** What `continueWith` asked for; runs before the next message (OTP `handle_continue/2`). */

@@ -1,5 +1,5 @@
 import { BeamishError } from '../error/index.ts';
-import { Tuple, atom, tuple } from '../term/index.ts';
+import { Tuple, atom, tuple, formatTerm } from '../term/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Logger, SleepOptions, Timer, World } from '../world/index.ts';
 import type { ProcessBehaviour, ProcessContext, ProcessInfo, SpawnOptions } from './behaviour.ts';
@@ -10,7 +10,6 @@ import { KILL, KILLED, NORMAL, reasonOf, reasonText } from './reason.ts';
 import type { Kernel } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
-import { show } from './show.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination, NamedProcess } from './signal.ts';
 
@@ -295,7 +294,7 @@ export class Process implements ProcessContext, Runnable {
         err: error,
         reason: reasonText(reason),
         ...(this.label === undefined ? {} : { label: this.label }),
-        ...(last === undefined ? {} : { lastMessage: show(last) }),
+        ...(last === undefined ? {} : { lastMessage: formatTerm(last, { maxLength: 200 }) }),
       },
       `process ${this.name ?? this.label ?? this.pid.toString()} crashed: ${reasonText(reason)}`,
     );

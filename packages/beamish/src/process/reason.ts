@@ -1,8 +1,7 @@
 /** Exit reasons: OTP's atoms, and the terms that JavaScript errors become. */
 import { BeamishError } from '../error/index.ts';
-import { Atom, atom, charlist, isTuple, tuple } from '../term/index.ts';
+import { Atom, atom, charlist, isTuple, tuple, formatTerm } from '../term/index.ts';
 import type { Term, Tuple } from '../term/index.ts';
-import { show } from './show.ts';
 
 export const NORMAL = atom('normal');
 export const SHUTDOWN = atom('shutdown');
@@ -71,7 +70,7 @@ export function reasonText(reason: Term): string {
     const [tag, name, message] = (reason.at(0) as Tuple).elements;
     if (tag === JS_ERROR) return `${String(name)}: ${String(message)}`;
   }
-  return show(reason, 500);
+  return formatTerm(reason, { maxLength: 500 });
 }
 
 /** What a call rejects with when the process it went to ended, was not there, or was out of reach. */

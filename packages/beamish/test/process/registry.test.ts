@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isBeamishError } from '../../src/error/index.ts';
+import { Registry, Runtime } from '../../src/process/index.ts';
+import { atom, tuple } from '../../src/term/index.ts';
+import type { Pid, Term } from '../../src/term/index.ts';
+import { fakeWorld, settle } from '../support/fake-world.ts';
+
+function start() {
+  const runtime = new Runtime({ world: fakeWorld() });
+  const received: Term[] = [];
+  const spawn = (): Pid => runtime.spawn({ handle: (message) => void received.push(message) }).pid;
+  return { runtime, received, spawn };
+}
+
+test('a unique key has one process; equal terms are one key (Elixir Registry, keys: :unique)', () => {
+  const { runtime, spawn } = start();
+  using registry = new Registry<string>(runtime, { keys: 'unique' });
+  const [a, b] = [spawn(), spawn()];
+  registry.register(tuple(atom('device'), 1), a, 'first');
+  assert.equal(registry.whereis(tuple(atom('device'), 1n)), a);
+  assert.throws(() => registry.register(tuple(atom('device'), 1), b, 'second'), (error) => isBeamishError(error, 'name_taken'));
+  assert.deepEqual(registry.lookup(tuple(atom('device'), 1)), [{ pid: a, value: 'first' }]);
+  assert.ok(registry.update(tuple(atom('device'), 1), a, (value) => `${value}!`));
+  assert.equal(registry.update('nothing', a, (value) => value), false);
+  assert.equal(registry.lookup(tuple(atom('device'), 1))[0]?.value, 'first!');
+  assert.deepEqual(registry.keys(a), [tuple(atom('device'), 1)]);
+  registry.unregister(tuple(atom('device'), 1), a);
+  registry.unregister(tuple(atom('device'), 1), a);
+  registry.register(tuple(atom('device'), 1), b, 'second');
+  assert.equal(registry.count(), 1);
+});
+
+test('an entry goes with its process; the key is free at once', async () => {
+  const { runtime, spawn } = start();
+  const registry = new Registry(runtime, { keys: 'unique' });
+  const [a, b] = [spawn(), spawn()];
+  registry.register('x', a);
+  registry.register('y', a);
+  runtime.exit(a, atom('boom'));
+  assert.equal(registry.whereis('x'), undefined, 'before its end was told');
+  registry.register('x', b);
+  await settle();
+  assert.equal(registry.whereis('x'), b, 'the end of the former owner leaves the new one alone');
+  assert.equal(registry.count(), 1);
+  assert.deepEqual(registry.keys(a), []);
+  assert.throws(() => registry.register('z', a), (error) => isBeamishError(error, 'noproc'));
+});
+
+test('duplicate keys: many processes; dispatch reaches each, in the order of registration', async () => {
+  const { runtime, received, spawn } = start();
+  const registry = new Registry<number>(runtime, { keys: 'duplicate' });
+  const pids = [spawn(), spawn(), spawn()];
+  pids.forEach((pid, index) => registry.register('topic', pid, index));
+  assert.throws(() => registry.register('topic', pids[0]!, 9), (error) => isBeamishError(error, 'name_taken'));
+  registry.dispatch('topic', 'hello');
+  registry.dispatch('topic', (entries) => assert.deepEqual(entries.map(({ value }) => value), [0, 1, 2]));
+  registry.dispatch('other', () => assert.fail('nobody is there'));
+  await settle();
+  assert.deepEqual(received, ['hello', 'hello', 'hello']);
+  registry.unregister('topic', pids[1]!);
+  assert.deepEqual(registry.lookup('topic').map(({ value }) => value), [0, 2]);
+});
+
+test('a disposed registry watches nobody any more', () => {
+  const { runtime, spawn } = start();
+  const registry = new Registry(runtime, { keys: 'unique' });
+  const pid = spawn();
+  registry.register('x', pid);
+  registry[Symbol.dispose]();
+  assert.equal(runtime.processes().find((info) => info.pid.equals(pid))?.watchers, 0);
+});

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isBeamishError } from '../../src/error/index.ts';
+import { GenServer, Runtime } from '../../src/process/index.ts';
+import type { Distribution, ProcessContext, Signal } from '../../src/process/index.ts';
+import { ImproperList, Pid, Reference, Tuple, atom, tuple } from '../../src/term/index.ts';
+import type { Term } from '../../src/term/index.ts';
+import { fakeWorld, settle } from '../support/fake-world.ts';
+import type { FakeWorld } from '../support/fake-world.ts';
+
+const NOPROC = atom('noproc');
+const NOCONNECTION = atom('noconnection');
+const BOOM = atom('boom');
+
+/** Carries signals between runtimes of one test, a turn later, in order, and keeps them. */
+class Wire implements Distribution {
+  readonly sent: Signal[] = [];
+  readonly peers = new Map<string, Runtime>();
+  readonly #from: string;
+  aliases = true;
+  connected = true;
+  constructor(from: string) {
+    this.#from = from;
+  }
+  takesAlias(): boolean {
+    return this.aliases;
+  }
+  route(signal: Signal, node: string): void {
+    this.sent.push(signal);
+    setImmediate(() => {
+      const peer = this.peers.get(node);
+      if (this.connected && peer !== undefined) peer.receive(signal);
+      else this.peers.get(this.#from)?.connectionLost(node);
+    });
+  }
+  types(): string[] {
+    return this.sent.map(({ type }) => type);
+  }
+}
+
+interface Side {
+  readonly world: FakeWorld;
+  readonly runtime: Runtime;
+  readonly wire: Wire;
+}
+
+function pair(): { a: Side; b: Side } {
+  const side = (name: string): Side => {
+    const world = fakeWorld({ seed: name.charCodeAt(0) });
+    const runtime = new Runtime({ world, nodeName: `${name}@h`, creation: 1 });
+    const wire = new Wire(runtime.nodeName);
+    runtime.attachDistribution(wire);
+    return { world, runtime, wire };
+  };
+  const [a, b] = [side('a'), side('b')];
+  for (const { wire } of [a, b]) {
+    wire.peers.set('a@h', a.runtime);
+    wire.peers.set('b@h', b.runtime);
+  }
+  return { a, b };
+}
+
+async function process(runtime: Runtime, options: { trapExit?: boolean; name?: string } = {}) {
+  const received: Term[] = [];
+  let self: ProcessContext | undefined;
+  const { pid } = runtime.spawn({ init: (context) => void (self = context), handle: (message) => void received.push(message) }, options);
+  await settle();
+  return { pid, received, self: self! };
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 4; i++) await settle();
+}
+
+class Echo extends GenServer {
+  echo(term: Term): Term {
+    return term;
+  }
+  silent(): Promise<never> {
+    return new Promise(() => {});
+  }
+}
+
+test('a call to another node: monitor first, then the request by alias; the reply ends the monitor (gen:call)', async () => {
+  const { a, b } = pair();
+  await b.runtime.startServer(Echo, [], { name: 'echo' });
+  const reply = await a.runtime.ref<Echo>({ name: 'echo', node: 'b@h' }).echo([1, 'x']);
+  assert.deepEqual(reply, [1, 'x']);
+  await turns();
+  assert.deepEqual(a.wire.types(), ['monitor', 'message', 'demonitor']);
+  const [monitor, message] = a.wire.sent;
+  assert.ok(monitor?.type === 'monitor' && message?.type === 'message');
+  const [, from] = (message.message as Tuple).elements;
+  const tag = (from as Tuple).at(1) as ImproperList;
+  assert.deepEqual(tag.elements, [atom('alias')]);
+  assert.ok(monitor.reference.equals(tag.tail));
+  assert.ok(b.wire.sent[0]?.type === 'message' && b.wire.sent[0].to instanceof Reference, 'answered to the alias');
+  assert.equal(b.runtime.processes().find(({ name }) => name === 'echo')?.watchers, 0);
+  assert.equal(a.world.clock.pendingTimers, 0);
+});
+
+test('towards a node without aliases the tag is a plain reference, and the reply to the pid is accepted', async () => {
+  const { a, b } = pair();
+  a.wire.aliases = false;
+  const echo = await b.runtime.startServer(Echo, []);
+  assert.equal(await a.runtime.ref<Echo>(echo.pid!).echo(5), 5);
+  assert.ok(b.wire.sent[0]?.type === 'message' && b.wire.sent[0].to instanceof Pid);
+});
+
+test('an answer to the pid is accepted also when an alias was offered, as BEAM’s net_kernel does', async () => {
+  const { a, b } = pair();
+  const { pid } = b.runtime.spawn({
+    handle(message, self) {
+      const [caller, tag] = ((message as Tuple).at(1) as Tuple).elements;
+      self.send(caller as Pid, tuple(tag, 'yes'));
+    },
+  });
+  assert.equal(await a.runtime.call(pid, atom('is_auth')), 'yes');
+});
+
+test('calls that fail: no such process, time, and the loss of the connection', async () => {
+  const { a, b } = pair();
+  const echo = await b.runtime.startServer(Echo, []);
+  const remote = a.runtime.ref<Echo>(echo.pid!);
+  await assert.rejects(a.runtime.ref<Echo>({ name: 'no', node: 'b@h' }).echo(1), (error) => isBeamishError(error, 'noproc'));
+  const slow = assert.rejects(remote.with({ timeout: 10 }).silent(), (error) => isBeamishError(error, 'timeout'));
+  await turns();
+  await a.world.clock.advance(10);
+  await slow;
+  await turns();
+  assert.equal(a.wire.types().at(-1), 'demonitor', 'a time-out ends the monitor on the other node');
+  const lost = assert.rejects(remote.silent(), (error) => isBeamishError(error, 'noconnection') && /b@h/.test(error.message));
+  await turns();
+  a.runtime.connectionLost('b@h');
+  await lost;
+  assert.equal(a.world.clock.pendingTimers, 0);
+});
+
+test('without a distribution every other node is out of reach', async () => {
+  const world = fakeWorld();
+  const runtime = new Runtime({ world });
+  const elsewhere = new Pid('b@h', 1, 0, 1);
+  await assert.rejects(runtime.call(elsewhere, 1), (error) => isBeamishError(error, 'noconnection'));
+  runtime.send(elsewhere, 1);
+  const one = await process(runtime, { trapExit: true });
+  one.self.link(elsewhere);
+  const reference = one.self.monitor({ name: 'x', node: 'b@h' });
+  await settle();
+  assert.deepEqual(one.received, [
+    tuple(atom('EXIT'), elsewhere, NOCONNECTION),
+    tuple(atom('DOWN'), reference, atom('process'), tuple(atom('x'), atom('b@h')), NOCONNECTION),
+  ]);
+});
+
+test('links between nodes: exit reaches the other side, once (LINK, PAYLOAD_EXIT)', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime, { trapExit: true }), await process(b.runtime)];
+  one.self.link(two.pid);
+  one.self.link(two.pid);
+  await turns();
+  b.runtime.exit(two.pid, BOOM);
+  await turns();
+  assert.deepEqual(one.received, [tuple(atom('EXIT'), two.pid, BOOM)]);
+  assert.deepEqual(a.wire.types(), ['link'], 'linking twice is one link');
+  assert.deepEqual(b.wire.types(), ['linkExit']);
+});
+
+test('a link to a dead process of this node is answered noproc (LINK to a dead process)', async () => {
+  const { a, b } = pair();
+  const one = await process(a.runtime, { trapExit: true });
+  const dead = b.runtime.newPid();
+  one.self.link(dead);
+  await turns();
+  assert.deepEqual(one.received, [tuple(atom('EXIT'), dead, NOPROC)]);
+});
+
+test('unlink is acknowledged before anything else, also by the dead (UNLINK_ID, UNLINK_ID_ACK)', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime, { trapExit: true }), await process(b.runtime)];
+  one.self.link(two.pid);
+  await turns();
+  one.self.unlink(two.pid);
+  b.runtime.exit(two.pid, BOOM); // crosses the unlink
+  await turns();
+  assert.deepEqual(one.received, [], 'no exit of a link that was undone');
+  assert.deepEqual(b.wire.types(), ['linkExit', 'unlinkAck']);
+  assert.deepEqual(a.runtime.processes().find(({ pid }) => pid.equals(one.pid))?.links, []);
+});
+
+test('unlink and link again before the acknowledgement: the link holds (link protocol, protocols 3.5)', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime, { trapExit: true }), await process(b.runtime)];
+  one.self.link(two.pid);
+  one.self.unlink(two.pid);
+  one.self.link(two.pid);
+  await turns();
+  b.runtime.exit(two.pid, BOOM);
+  await turns();
+  assert.deepEqual(one.received, [tuple(atom('EXIT'), two.pid, BOOM)]);
+});
+
+test('monitors between nodes fire once, by pid and by name, repeating what was monitored (MONITOR_P_EXIT)', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime), await process(b.runtime, { name: 'two' })];
+  const byPid = one.self.monitor(two.pid);
+  const byName = one.self.monitor({ name: 'two', node: 'b@h' });
+  const nobody = one.self.monitor({ name: 'nobody', node: 'b@h' });
+  await turns();
+  b.runtime.exit(two.pid, BOOM);
+  await turns();
+  b.runtime.connectionLost('a@h');
+  a.runtime.connectionLost('b@h');
+  const [DOWN, PROCESS] = [atom('DOWN'), atom('process')];
+  assert.deepEqual(one.received, [
+    tuple(DOWN, nobody, PROCESS, tuple(atom('nobody'), atom('b@h')), NOPROC),
+    tuple(DOWN, byPid, PROCESS, two.pid, BOOM),
+    tuple(DOWN, byName, PROCESS, tuple(atom('two'), atom('b@h')), BOOM),
+  ]);
+  const answers = b.wire.sent.filter((signal) => signal.type === 'monitorExit');
+  assert.deepEqual(answers.map(({ from }) => from), [{ name: 'nobody', node: 'b@h' }, two.pid, { name: 'two', node: 'b@h' }]);
+});
+
+test('after demonitor nothing is answered; the end of a watcher ends its monitors (DEMONITOR_P)', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime), await process(b.runtime)];
+  one.self.demonitor(one.self.monitor(two.pid));
+  one.self.monitor(two.pid);
+  await turns();
+  a.runtime.exit(one.pid, BOOM);
+  await turns();
+  assert.equal(b.runtime.processes().find(({ pid }) => pid.equals(two.pid))?.watchers, 0);
+  b.runtime.exit(two.pid, BOOM);
+  await turns();
+  assert.deepEqual(b.wire.types(), []);
+});
+
+test('a node cannot answer for another: a monitor exit from elsewhere is ignored', async () => {
+  const { a, b } = pair();
+  const one = await process(a.runtime);
+  const two = await process(b.runtime);
+  const reference = one.self.monitor(two.pid);
+  a.runtime.receive({ type: 'monitorExit', from: new Pid('c@h', two.pid.id, 0, 1), to: one.pid, reference, reason: BOOM });
+  await settle();
+  assert.deepEqual(one.received, []);
+});
+
+test('the loss of a connection breaks links and fires monitors with noconnection, once, on both sides', async () => {
+  const { a, b } = pair();
+  const [one, two] = [await process(a.runtime, { trapExit: true }), await process(b.runtime)];
+  one.self.link(two.pid);
+  const reference = one.self.monitor(two.pid);
+  await turns();
+  for (let i = 0; i < 2; i++) {
+    a.runtime.connectionLost('b@h');
+    b.runtime.connectionLost('a@h');
+  }
+  await settle();
+  assert.equal(one.received.length, 2);
+  assert.ok(one.received.some((message) => (message as Tuple).at(1) === two.pid && (message as Tuple).at(2) === NOCONNECTION));
+  assert.ok(one.received.some((message) => reference.equals((message as Tuple).at(1)) && (message as Tuple).at(4) === NOCONNECTION));
+  assert.equal(b.runtime.isAlive(two.pid), false);
+});
+
+test('exit/2 to another node; sends to names and aliases there', async () => {
+  const { a, b } = pair();
+  const one = await process(a.runtime);
+  const two = await process(b.runtime, { name: 'two' });
+  one.self.send({ name: 'two', node: 'b@h' }, 'by name');
+  one.self.send(two.pid, 'by pid');
+  const received: Term[] = [];
+  const alias = b.runtime.alias((message) => received.push(message));
+  one.self.send(alias.reference, 'by alias');
+  one.self.exitProcess(two.pid, BOOM);
+  await turns();
+  assert.deepEqual(two.received, ['by name', 'by pid']);
+  assert.deepEqual(received, ['by alias']);
+  assert.equal(b.runtime.isAlive(two.pid), false);
+});
+
+test('a spawn request is always answered; with monitor its reference is the monitor’s (SPAWN_REQUEST)', async () => {
+  const { a, b } = pair();
+  const spawn = { module: 'math', function: 'add', arguments: [1, 2] };
+  await assert.rejects(a.runtime.requestSpawn('b@h', spawn), (error) => isBeamishError(error, 'remote_error') && error.details['reason'] === atom('notsup'));
+  b.runtime.onSpawnRequest(({ arguments: args }) => {
+    const [first, second] = args as number[];
+    return b.runtime.spawn({ init: (self) => self.exit(tuple(atom('return'), first! + second!)), handle() {} }).pid;
+  });
+  const down = Promise.withResolvers<Term>();
+  const pid = await a.runtime.requestSpawn('b@h', spawn, { onDown: down.resolve });
+  assert.equal(pid.node, 'b@h');
+  assert.deepEqual(await down.promise, tuple(atom('return'), 3));
+  assert.deepEqual(b.wire.types(), ['spawnReply', 'spawnReply', 'monitorExit']);
+  b.runtime.onSpawnRequest(() => {
+    throw new Error('handler');
+  });
+  await assert.rejects(a.runtime.requestSpawn('b@h', spawn), (error) => isBeamishError(error, 'remote_error'));
+  a.wire.connected = false;
+  await assert.rejects(a.runtime.requestSpawn('b@h', spawn), (error) => isBeamishError(error, 'noconnection'));
+  assert.equal(a.world.clock.pendingTimers, 0);
+});
