@@ -32,8 +32,6 @@ export interface ConnectionOptions {
 const LOW_WATER = 1024 * 1024;
 /** Milliseconds for a peer to take what is queued when this side closes. */
 const LINGER = 1000;
-/** A tick is answered unless something was written in the last this many ms. */
-const RECENT = 500;
 const TICK = new Uint8Array(4);
 
 /** An established connection to a node: frames in, frames out, ticks (protocols 2.7, 3). */
@@ -50,6 +48,8 @@ export class Connection {
   #reading = false;
   #lastRead: number;
   #lastWrite: number;
+  /** Ticks that came since something was written. */
+  #unanswered = 0;
   #bytesIn = 0;
   #bytesOut = 0;
   #messagesIn = 0;
@@ -95,7 +95,7 @@ export class Connection {
     if ((encoded.needs & ~this.info.flags) !== 0n) return false;
     if (!this.#open) return true;
     this.#messagesOut += 1;
-    this.#lastWrite = this.#options.clock.monotonicTime();
+    this.#wrote();
     this.#writer.write(encoded, this.#append);
     if (this.queuedBytes > this.#options.maxQueuedBytes) this.#congested();
     return true;
@@ -261,14 +261,23 @@ export class Connection {
     this.#scheduleTick();
   }
 
-  /** A BEAM ticks a hidden node and wants an answer in its own tick time, which may be shorter than ours (protocols 2.7). */
+  /**
+   * A BEAM ticks a hidden node and wants an answer in its own tick time, which may be shorter than ours (protocols 2.7).
+   * Every second tick is answered: in time for four in a tick time, and two nodes never answer each other's answers.
+   */
   #ticked(): void {
-    if (this.#options.clock.monotonicTime() - this.#lastWrite >= RECENT) this.#tick();
+    this.#unanswered += 1;
+    if (this.#unanswered >= 2) this.#tick();
   }
 
   #tick(): void {
-    this.#lastWrite = this.#options.clock.monotonicTime();
+    this.#wrote();
     this.#append(TICK);
+  }
+
+  #wrote(): void {
+    this.#lastWrite = this.#options.clock.monotonicTime();
+    this.#unanswered = 0;
   }
 }
 
