@@ -24,19 +24,27 @@ const BEAMISH_ERROR = atom('$beamish_error');
 
 /** The reply that rejects one call and leaves the server alive: `{'$beamish_error', #{code, message, details}}`. */
 export function errorReply(error: BeamishError): Tuple {
-  return tuple(BEAMISH_ERROR, { code: error.code, message: error.message, details: error.details as { [key: string]: Term } });
+  return tuple(BEAMISH_ERROR, {
+    code: error.code,
+    message: error.message,
+    details: error.details as { [key: string]: Term },
+  });
+}
+
+function textOf(term: Term): string {
+  return typeof term === 'string' ? term : '';
 }
 
 function errorOfReply(reply: Term): BeamishError | undefined {
   if (!isTuple(reply, 2) || reply.at(0) !== BEAMISH_ERROR) return undefined;
   const facts = reply.at(1);
   if (!isTermMap(facts)) return undefined;
-  const code = String(mapGet(facts, 'code'));
+  const code = textOf(mapGet(facts, 'code'));
   const details = mapGet(facts, 'details');
   return new BeamishError(
     // a peer must not be able to invent codes that the program's branches do not know
     Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error',
-    String(mapGet(facts, 'message') ?? 'the call was refused'),
+    textOf(mapGet(facts, 'message')) || 'the call was refused',
     { details: isTermMap(details) && !(details instanceof Map) ? (details as Readonly<Record<string, unknown>>) : {} },
   );
 }
@@ -80,7 +88,10 @@ export class PendingCall implements Entry {
   ): void {
     checkTimeout(options.timeout ?? DEFAULT_CALL_TIMEOUT);
     if (to instanceof Reference) {
-      throw new BeamishError('option_invalid', 'an alias cannot be called, for it cannot be monitored: call its process');
+      throw new BeamishError(
+        'option_invalid',
+        'an alias cannot be called, for it cannot be monitored: call its process',
+      );
     }
     const call = new PendingCall(kernel, owner, to, request, options, resolve, reject);
     if (options.signal?.aborted === true) call.#aborted();

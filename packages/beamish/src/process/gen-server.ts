@@ -74,7 +74,10 @@ export abstract class GenServer {
 
   /** Any message that is neither a call nor a cast: `{'DOWN', ...}`, `{'EXIT', ...}`, timers, sends (OTP `handle_info/2`). */
   protected handleInfo(message: Term): void | Promise<void> {
-    this.process.logger.warn({ message: formatTerm(message, { maxLength: 200 }) }, `${this.#hosted.title} received a message it does not handle`);
+    this.process.logger.warn(
+      { message: formatTerm(message, { maxLength: 200 }) },
+      `${this.#hosted.title} received a message it does not handle`,
+    );
   }
 
   /**
@@ -90,7 +93,10 @@ export abstract class GenServer {
 
   /** A cast that no method serves (OTP `handle_cast/2`). By default it is logged. */
   protected handleCast(request: Term): void | Promise<void> {
-    this.process.logger.warn({ request: formatTerm(request, { maxLength: 200 }) }, `${this.#hosted.title} received a cast it does not handle`);
+    this.process.logger.warn(
+      { request: formatTerm(request, { maxLength: 200 }) },
+      `${this.#hosted.title} received a cast it does not handle`,
+    );
   }
 
   /** What `continueWith` asked for; runs before the next message (OTP `handle_continue/2`). */
@@ -129,7 +135,10 @@ export abstract class GenServer {
 
   get #hosted(): ServerHost {
     if (this.#host !== undefined) return this.#host;
-    throw new BeamishError('option_invalid', `${this.constructor.name} has no process yet: use init() in place of the constructor`);
+    throw new BeamishError(
+      'option_invalid',
+      `${this.constructor.name} has no process yet: use init() in place of the constructor`,
+    );
   }
 }
 

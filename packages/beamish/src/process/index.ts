@@ -1,7 +1,15 @@
 /** Supervised processes inside one node: OTP's model. @module */
 export { Runtime } from './runtime.ts';
 export type { RuntimeOptions, StopOptions } from './runtime.ts';
-export type { Alias, Monitor, ProcessBehaviour, ProcessContext, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
+export type {
+  Alias,
+  Monitor,
+  ProcessBehaviour,
+  ProcessContext,
+  ProcessHandle,
+  ProcessInfo,
+  SpawnOptions,
+} from './behaviour.ts';
 export type { CallOptions } from './calls.ts';
 export { CallRejected, GenServer } from './gen-server.ts';
 export type { From, ServerClass } from './gen-server.ts';
@@ -15,5 +23,13 @@ export type { CallName, Calls, Casts, ServerRef } from './server-ref.ts';
 export type { Destination, Distribution, GenRequest, NamedProcess, Signal } from './signal.ts';
 export type { RemoteSpawn, RemoteSpawnOptions } from './spawn-request.ts';
 export { child, supervisor } from './supervisor.ts';
-export type { ChildInfo, ChildOptions, ChildSpec, StartContext, SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
+export type {
+  ChildInfo,
+  ChildOptions,
+  ChildSpec,
+  StartContext,
+  SupervisorOptions,
+  SupervisorRef,
+  SupervisorSpec,
+} from './supervisor.ts';
 export type { RestartType, ShutdownTime, Strategy } from './supervisor-core.ts';

@@ -1,5 +1,5 @@
 import { BeamishError } from '../error/index.ts';
-import { Pid, Reference, Tuple, atom, isTuple, tuple } from '../term/index.ts';
+import { Pid, Reference, type Tuple, atom, isTuple, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import type { ProcessBehaviour } from './behaviour.ts';
@@ -127,19 +127,26 @@ export class Kernel {
   register(name: string, pid: Pid): void {
     this.#checkName(name);
     const process = this.find(pid);
-    if (process === undefined) throw new BeamishError('noproc', `${pid} cannot be named ${name}: it is not alive on this node`);
+    if (process === undefined)
+      throw new BeamishError('noproc', `${pid.toString()} cannot be named ${name}: it is not alive on this node`);
     if (process.name !== undefined) {
-      throw new BeamishError('option_invalid', `${pid} is already named ${process.name}; a process has one name`);
+      throw new BeamishError(
+        'option_invalid',
+        `${pid.toString()} is already named ${process.name}; a process has one name`,
+      );
     }
     process.name = name;
     this.names.set(name, process);
   }
 
   #checkName(name: string): void {
-    if (name === '' || name === 'undefined') throw new BeamishError('option_invalid', `a process cannot be named '${name}'`);
+    if (name === '' || name === 'undefined')
+      throw new BeamishError('option_invalid', `a process cannot be named '${name}'`);
     const owner = this.names.get(name);
     if (owner !== undefined) {
-      throw new BeamishError('name_taken', `${name} is the name of ${owner.pid}`, { details: { name, pid: owner.pid } });
+      throw new BeamishError('name_taken', `${name} is the name of ${owner.pid.toString()}`, {
+        details: { name, pid: owner.pid },
+      });
     }
   }
 

@@ -288,7 +288,8 @@ export class Process implements ProcessContext, Runnable {
 
   /** OTP's crash report: once, by the process that fails. */
   #report(reason: Term, error: unknown): void {
-    const last = this.#current instanceof ExitMessage ? tuple(EXIT, this.#current.from, this.#current.reason) : this.#current;
+    const last =
+      this.#current instanceof ExitMessage ? tuple(EXIT, this.#current.from, this.#current.reason) : this.#current;
     this.logger.error(
       {
         err: error,
@@ -375,7 +376,9 @@ export class Process implements ProcessContext, Runnable {
   demonitor(reference: Reference, options: { readonly flush?: boolean } = {}): void {
     this.#kernel.demonitor(reference, this);
     if (options.flush !== true) return;
-    this.#mailbox.removeFirst((item) => item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]));
+    this.#mailbox.removeFirst(
+      (item) => item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]),
+    );
   }
 
   exitProcess(pid: Pid, reason: Term): void {

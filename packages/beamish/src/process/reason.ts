@@ -1,6 +1,6 @@
 /** Exit reasons: OTP's atoms, and the terms that JavaScript errors become. */
 import { BeamishError } from '../error/index.ts';
-import { Atom, atom, charlist, isTuple, tuple, formatTerm } from '../term/index.ts';
+import { type Atom, atom, charlist, isTuple, tuple, formatTerm } from '../term/index.ts';
 import type { Term, Tuple } from '../term/index.ts';
 
 export const NORMAL = atom('normal');
@@ -24,7 +24,7 @@ const STACK_FRAMES = 12;
  */
 export function reasonOf(error: unknown): Tuple {
   if (!(error instanceof Error)) return tuple(tuple(atom('nocatch'), textOf(error)), []);
-  return tuple(tuple(JS_ERROR, error.name, error.message), stackOf(error));
+  return tuple(tuple(JS_ERROR, textOf(error.name), textOf(error.message)), stackOf(error));
 }
 
 function textOf(value: unknown): string {
@@ -38,7 +38,8 @@ function textOf(value: unknown): string {
 /** V8's stack as Erlang's: what it cannot read it leaves out. */
 function stackOf(error: Error): Term[] {
   const frames: Term[] = [];
-  for (const line of String(error.stack ?? '').split('\n')) {
+  const stack: unknown = error.stack; // programs put other things there
+  for (const line of typeof stack === 'string' ? stack.split('\n') : []) {
     const found = /^\s+at (?:(.+?) \()?(?:file:\/\/)?(.+?):(\d+):\d+\)?$/.exec(line);
     if (found === null) continue;
     const name = (found[1] ?? 'anonymous').replace(/^async /, '').slice(0, 100);
@@ -68,13 +69,18 @@ export function isNormalExit(reason: Term): boolean {
 export function reasonText(reason: Term): string {
   if (isTuple(reason, 2) && isTuple(reason.at(0), 3)) {
     const [tag, name, message] = (reason.at(0) as Tuple).elements;
-    if (tag === JS_ERROR) return `${String(name)}: ${String(message)}`;
+    if (tag === JS_ERROR && typeof name === 'string' && typeof message === 'string') return `${name}: ${message}`;
   }
   return formatTerm(reason, { maxLength: 500 });
 }
 
 /** What a call rejects with when the process it went to ended, was not there, or was out of reach. */
-export function callError(what: string, reason: Term, details: Readonly<Record<string, unknown>>, cause: unknown): BeamishError {
+export function callError(
+  what: string,
+  reason: Term,
+  details: Readonly<Record<string, unknown>>,
+  cause: unknown,
+): BeamishError {
   const facts = { ...details, reason };
   if (reason === NOPROC) {
     return new BeamishError('noproc', `${what}: no such process`, { details: facts, retryable: true });

@@ -40,12 +40,15 @@ export class Registry<V = undefined> implements Disposable {
    * `noproc` when `pid` is not alive on this node.
    */
   register(key: Term, pid: Pid, ...value: V extends undefined ? [value?: V] : [value: V]): void {
-    if (!this.#runtime.isAlive(pid)) throw new BeamishError('noproc', `${pid} cannot be registered: it is not alive on this node`);
+    if (!this.#runtime.isAlive(pid))
+      throw new BeamishError('noproc', `${pid.toString()} cannot be registered: it is not alive on this node`);
     const text = keyOf(key);
     const alive = this.#alive(text);
     const taken = this.#unique ? alive[0] : alive.find((entry) => entry.pid.equals(pid));
     if (taken !== undefined) {
-      throw new BeamishError('name_taken', `the key is registered for ${taken.pid}`, { details: { key, pid: taken.pid } });
+      throw new BeamishError('name_taken', `the key is registered for ${taken.pid.toString()}`, {
+        details: { key, pid: taken.pid },
+      });
     }
     this.#buckets.set(text, { key, entries: [...alive, { pid, value: value[0] as V }] });
     this.#ownerOf(pid).keys.add(text);

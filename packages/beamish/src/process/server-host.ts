@@ -39,9 +39,16 @@ class Continue {
  *
  * @throws BeamishError `option_invalid` when one has a reserved name, or `static calls` names what is no method.
  */
-export function methodsOf(Class: { readonly name: string; readonly prototype: GenServer }): ReadonlyMap<string, Method> {
+export function methodsOf(Class: {
+  readonly name: string;
+  readonly prototype: GenServer;
+}): ReadonlyMap<string, Method> {
   const found = new Map<string, Method>();
-  for (let layer: object = Class.prototype; layer !== GenServer.prototype && layer !== null; layer = Object.getPrototypeOf(layer) as object) {
+  for (
+    let layer: object = Class.prototype;
+    layer !== GenServer.prototype && layer !== null;
+    layer = Object.getPrototypeOf(layer) as object
+  ) {
     for (const name of Object.getOwnPropertyNames(layer)) {
       if (name === 'constructor' || name.startsWith('_') || callbacks.has(name) || found.has(name)) continue;
       const value: unknown = Object.getOwnPropertyDescriptor(layer, name)?.value;
@@ -58,7 +65,8 @@ export function methodsOf(Class: { readonly name: string; readonly prototype: Ge
   const { calls } = Class as unknown as { readonly calls?: readonly string[] };
   if (calls === undefined) return found;
   const missing = calls.filter((name) => !found.has(name));
-  if (missing.length > 0) throw new BeamishError('option_invalid', `${Class.name}.calls names no method: ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new BeamishError('option_invalid', `${Class.name}.calls names no method: ${missing.join(', ')}`);
   return new Map(calls.map((name) => [name, found.get(name) as Method]));
 }
 
@@ -87,9 +95,8 @@ export class Server implements ProcessBehaviour, ServerHost {
     this.#callbacks = server as unknown as Callbacks;
     this.#methods = methods;
     this.title = title;
-    const terminate = this.#callbacks.terminate;
     // only a server that has something to do at its end is asked; others end at once (see Process.receiveExit)
-    if (terminate !== (GenServer.prototype as unknown as Callbacks).terminate) {
+    if (Reflect.get(server, 'terminate') !== Reflect.get(GenServer.prototype, 'terminate')) {
       this.terminate = (reason) => this.#callbacks.terminate(reason);
     }
     attach(server, this);
@@ -97,7 +104,10 @@ export class Server implements ProcessBehaviour, ServerHost {
 
   get context(): ProcessContext {
     if (this.#process === undefined) {
-      throw new BeamishError('option_invalid', `${this.title} has no process yet: use init() in place of the constructor`);
+      throw new BeamishError(
+        'option_invalid',
+        `${this.title} has no process yet: use init() in place of the constructor`,
+      );
     }
     return this.#process;
   }
@@ -136,9 +146,11 @@ export class Server implements ProcessBehaviour, ServerHost {
 
   /** `method` or `{method, Arg...}`; the exact name first, then Elixir's spelling of it. */
   #methodOf(request: Term): Method | undefined {
-    const name = request instanceof Tuple ? (request.elements[0] as Term) : request;
+    const name = request instanceof Tuple ? request.elements[0] : request;
     if (!(name instanceof Atom)) return undefined;
-    return this.#methods.get(name.name) ?? (name.name.includes('_') ? this.#methods.get(camelCase(name.name)) : undefined);
+    return (
+      this.#methods.get(name.name) ?? (name.name.includes('_') ? this.#methods.get(camelCase(name.name)) : undefined)
+    );
   }
 
   #invoke(method: Method, request: Term): unknown {
@@ -193,5 +205,4 @@ export class Server implements ProcessBehaviour, ServerHost {
     if (!(error instanceof CallRejected)) throw error;
     this.context.logger.warn({ err: error }, `${this.title} refused a cast: ${error.message}`);
   };
-
 }

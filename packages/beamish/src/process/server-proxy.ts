@@ -12,7 +12,17 @@ type Method = (...args: Term[]) => unknown;
  * What JavaScript itself asks of any object. `then` undefined: else `await ref` would call the server; likewise
  * `toJSON` when a reference is logged.
  */
-const NO_METHODS = new Set(['then', 'catch', 'finally', 'constructor', 'toJSON', 'toString', 'valueOf', 'inspect', 'prototype']);
+const NO_METHODS = new Set([
+  'then',
+  'catch',
+  'finally',
+  'constructor',
+  'toJSON',
+  'toString',
+  'valueOf',
+  'inspect',
+  'prototype',
+]);
 
 /** `{method, Arg...}`, or `method` alone: as an Elixir programmer would write the request. */
 export function requestOf(method: string, args: readonly Term[]): Term {
@@ -27,7 +37,8 @@ function methods(fixed: object, make: (name: string) => Method): object {
       const known = made.get(name);
       if (known !== undefined) return known;
       if (Object.hasOwn(target, name)) return Reflect.get(target, name) as unknown;
-      if (NO_METHODS.has(name)) return name === 'then' || name === 'toJSON' ? undefined : (Reflect.get(target, name) as unknown);
+      if (NO_METHODS.has(name))
+        return name === 'then' || name === 'toJSON' ? undefined : (Reflect.get(target, name) as unknown);
       const method = make(name);
       made.set(name, method);
       return method;
@@ -36,7 +47,12 @@ function methods(fixed: object, make: (name: string) => Method): object {
   });
 }
 
-export function makeServerRef<C>(kernel: Kernel, from: Process, destination: Destination, options: CallOptions): ServerRef<C> {
+export function makeServerRef<C>(
+  kernel: Kernel,
+  from: Process,
+  destination: Destination,
+  options: CallOptions,
+): ServerRef<C> {
   const cast = methods({}, (name) => (...args) => {
     kernel.cast(destination, requestOf(name, args), from);
   });
@@ -47,6 +63,10 @@ export function makeServerRef<C>(kernel: Kernel, from: Process, destination: Des
     with: (other: CallOptions) => makeServerRef<C>(kernel, from, destination, { ...options, ...other }),
     [Symbol.toStringTag]: 'ServerRef',
   };
-  return methods(fixed, (name) => (...args) => kernel.call(destination, requestOf(name, args), options, from)) as ServerRef<C>;
+  return methods(
+    fixed,
+    (name) =>
+      (...args) =>
+        kernel.call(destination, requestOf(name, args), options, from),
+  ) as ServerRef<C>;
 }
-

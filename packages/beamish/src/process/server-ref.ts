@@ -7,8 +7,17 @@ export const NO_REPLY: unique symbol = Symbol('beamish.no_reply');
 
 /** Callbacks and protected members of `GenServer`: never calls. */
 export const CALLBACK_NAMES = [
-  'init', 'handleInfo', 'handleCall', 'handleCast', 'handleContinue', 'terminate',
-  'process', 'from', 'reply', 'stop', 'continueWith',
+  'init',
+  'handleInfo',
+  'handleCall',
+  'handleCast',
+  'handleContinue',
+  'terminate',
+  'process',
+  'from',
+  'reply',
+  'stop',
+  'continueWith',
 ] as const;
 
 /** Names that a `ServerRef` (or JavaScript) uses itself. A server with such a method is refused at its start. */
@@ -23,8 +32,13 @@ type AnyMethod = (...args: never[]) => unknown;
 
 /** The names of the public methods of `C` that are calls. */
 export type CallName<C> = {
-  [K in keyof C]: K extends CallbackName | ReservedName | `_${string}` ? never
-    : K extends string ? (C[K] extends AnyMethod ? K : never) : never;
+  [K in keyof C]: K extends CallbackName | ReservedName | `_${string}`
+    ? never
+    : K extends string
+      ? C[K] extends AnyMethod
+        ? K
+        : never
+      : never;
 }[keyof C];
 
 type ArgumentsOf<M> = M extends (...args: infer A) => unknown ? A : never;

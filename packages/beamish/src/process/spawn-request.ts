@@ -21,7 +21,12 @@ export interface RemoteSpawnOptions extends CallOptions {
 }
 
 /** OTP erlang:spawn_request/5: with a monitor, the request's reference is the monitor's. */
-export function requestSpawn(kernel: Kernel, node: string, spawn: RemoteSpawn, options: RemoteSpawnOptions): Promise<Pid> {
+export function requestSpawn(
+  kernel: Kernel,
+  node: string,
+  spawn: RemoteSpawn,
+  options: RemoteSpawnOptions,
+): Promise<Pid> {
   const { timeout = Infinity, signal, onDown } = options;
   return new Promise((resolve, reject) => {
     const what = `spawn of ${spawn.module}:${spawn.function}/${spawn.arguments.length} on ${node}`;
@@ -84,6 +89,7 @@ export function requestSpawn(kernel: Kernel, node: string, spawn: RemoteSpawn, o
       return;
     }
     signal?.addEventListener('abort', gaveUp, { once: true });
-    if (timeout !== Infinity) timer = kernel.clock.setTimer(timeout, () => fail('timeout', `no answer within ${timeout} ms`));
+    if (timeout !== Infinity)
+      timer = kernel.clock.setTimer(timeout, () => fail('timeout', `no answer within ${timeout} ms`));
   });
 }

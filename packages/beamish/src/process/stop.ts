@@ -8,14 +8,18 @@ import { KILL, SHUTDOWN } from './reason.ts';
  */
 export async function stopRuntime(kernel: Kernel, timeout: number): Promise<void> {
   const end = kernel.clock.monotonicTime() + timeout;
-  const isTop = (process: Process): boolean => process.parent === undefined || kernel.find(process.parent) === undefined;
+  const isTop = (process: Process): boolean =>
+    process.parent === undefined || kernel.find(process.parent) === undefined;
   // starting one is still possible meanwhile: look again until none is left
   for (let process = youngest(kernel, isTop); process !== undefined; process = youngest(kernel, isTop)) {
     process.receiveExit(kernel.root.pid, SHUTDOWN, false);
     const left = end - kernel.clock.monotonicTime();
     if (!process.ended && left > 0) await ended(kernel, process, left);
     if (!process.ended) {
-      kernel.logger.warn({ pid: process.pid.toString(), name: process.name, label: process.label }, 'killed: it did not end in time');
+      kernel.logger.warn(
+        { pid: process.pid.toString(), name: process.name, label: process.label },
+        'killed: it did not end in time',
+      );
       process.receiveExit(kernel.root.pid, KILL, false);
     }
   }

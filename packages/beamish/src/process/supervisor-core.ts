@@ -85,8 +85,21 @@ export interface Decision {
 
 export function initialState(options: CoreOptions): CoreState {
   const { strategy, maxRestarts, window } = options;
-  const children = options.children.map(({ id, restart }) => ({ id, restart, status: 'stopped', key: undefined }) as const);
-  return { strategy, maxRestarts, window, children, restarts: [], phase: 'new', plan: [], mode: 'initial', waiting: [], cause: undefined };
+  const children = options.children.map(
+    ({ id, restart }) => ({ id, restart, status: 'stopped', key: undefined }) as const,
+  );
+  return {
+    strategy,
+    maxRestarts,
+    window,
+    children,
+    restarts: [],
+    phase: 'new',
+    plan: [],
+    mode: 'initial',
+    waiting: [],
+    cause: undefined,
+  };
 }
 
 export function decide(state: CoreState, input: Input): Decision {
@@ -97,7 +110,9 @@ export function decide(state: CoreState, input: Input): Decision {
       return takeOutcome(state, input);
     default:
       if (state.phase === 'ended') return { state, effects: [] };
-      return state.plan.length > 0 ? { state: { ...state, waiting: [...state.waiting, input] }, effects: [] } : act(state, input);
+      return state.plan.length > 0
+        ? { state: { ...state, waiting: [...state.waiting, input] }, effects: [] }
+        : act(state, input);
   }
 }
 
@@ -107,7 +122,8 @@ function takeOutcome(state: CoreState, outcome: Outcome): Decision {
   if (head === undefined || head.id !== outcome.id || (head.type === 'terminate') !== (outcome.type === 'terminated')) {
     return { state, effects: [] };
   }
-  if (outcome.type === 'started') return advance({ ...update(state, outcome.id, { status: 'running', key: outcome.key }), plan });
+  if (outcome.type === 'started')
+    return advance({ ...update(state, outcome.id, { status: 'running', key: outcome.key }), plan });
   if (outcome.type === 'startFailed') return startFailed({ ...state, plan }, outcome.id, outcome.now);
   const temporary = find(state, outcome.id)?.restart === 'temporary';
   if (temporary) return withForgotten(advance({ ...remove(state, outcome.id), plan }), outcome.id);
@@ -137,15 +153,24 @@ function act(state: CoreState, input: Exclude<Input, Outcome>): Decision {
     case 'add': {
       // 'restarting' marks a child that was never up: see startFailed
       const added: CoreChild = { id: input.id, restart: input.restart, status: 'restarting', key: undefined };
-      return advance({ ...state, children: [...state.children, added], mode: 'command', plan: [{ type: 'start', id: input.id }] });
+      return advance({
+        ...state,
+        children: [...state.children, added],
+        mode: 'command',
+        plan: [{ type: 'start', id: input.id }],
+      });
     }
     case 'restartChild':
       if (find(state, input.id)?.status !== 'stopped') return { state, effects: [] };
       return advance({ ...state, mode: 'command', plan: [{ type: 'start', id: input.id }] });
     case 'terminateChild': {
       const child = find(state, input.id);
-      if (child?.status === 'running') return advance({ ...state, mode: 'command', plan: [{ type: 'terminate', id: input.id }] });
-      return { state: child === undefined ? state : update(state, input.id, { status: 'stopped', key: undefined }), effects: [] };
+      if (child?.status === 'running')
+        return advance({ ...state, mode: 'command', plan: [{ type: 'terminate', id: input.id }] });
+      return {
+        state: child === undefined ? state : update(state, input.id, { status: 'stopped', key: undefined }),
+        effects: [],
+      };
     }
     case 'deleteChild':
       if (find(state, input.id)?.status !== 'stopped') return { state, effects: [] };
@@ -159,7 +184,8 @@ function act(state: CoreState, input: Exclude<Input, Outcome>): Decision {
 function exited(state: CoreState, key: string, normal: boolean, now: number): Decision {
   const child = state.children.find((candidate) => candidate.key === key);
   if (child === undefined || state.phase !== 'running') return { state, effects: [] };
-  if (child.restart === 'temporary') return { state: remove(state, child.id), effects: [{ type: 'forget', id: child.id }] };
+  if (child.restart === 'temporary')
+    return { state: remove(state, child.id), effects: [{ type: 'forget', id: child.id }] };
   if (child.restart === 'transient' && normal) {
     return { state: update(state, child.id, { status: 'stopped', key: undefined }), effects: [] };
   }
@@ -173,7 +199,8 @@ function restart(before: CoreState, id: string, now: number): Decision {
   if (restarts.length > state.maxRestarts) return end(state, { type: 'intensity', id });
   const index = state.children.findIndex((child) => child.id === id);
   const from = state.strategy === 'one_for_all' ? 0 : index;
-  const affected = state.strategy === 'one_for_one' ? state.children.slice(index, index + 1) : state.children.slice(from);
+  const affected =
+    state.strategy === 'one_for_one' ? state.children.slice(index, index + 1) : state.children.slice(from);
   const terminate = affected.filter((child) => child.status === 'running').toReversed();
   // a temporary child that is terminated on the way is not started again
   const start = affected.filter((child) => child.restart !== 'temporary');
@@ -187,7 +214,12 @@ function restart(before: CoreState, id: string, now: number): Decision {
 /** Stops the running children, the last started first. */
 function end(state: CoreState, cause: EndCause): Decision {
   const running = state.children.filter((child) => child.status === 'running').toReversed();
-  return advance({ ...state, phase: 'ending', cause, plan: running.map(({ id }) => ({ type: 'terminate', id }) as const) });
+  return advance({
+    ...state,
+    phase: 'ending',
+    cause,
+    plan: running.map(({ id }) => ({ type: 'terminate', id }) as const),
+  });
 }
 
 /** The next effect: the plan's head, or what its end means, or what has waited. */
@@ -195,7 +227,11 @@ function advance(state: CoreState): Decision {
   const [head] = state.plan;
   if (head !== undefined) return { state, effects: [head] };
   if (state.phase === 'ending') {
-    return { state: { ...state, phase: 'ended', waiting: [] }, effects: [{ type: 'end', cause: state.cause ?? { type: 'shutdown' } }] };
+    const children = state.children.map((child) => ({ ...child, status: 'stopped', key: undefined }) as const);
+    return {
+      state: { ...state, children, phase: 'ended', waiting: [] },
+      effects: [{ type: 'end', cause: state.cause ?? { type: 'shutdown' } }],
+    };
   }
   if (state.phase === 'starting') {
     const next = takeWaiting({ ...state, phase: 'running' });

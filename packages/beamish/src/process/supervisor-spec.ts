@@ -59,7 +59,11 @@ export function child<C extends GenServer, A extends unknown[]>(
   return {
     id: id ?? options.name ?? Class.name,
     start: (runtime, context) =>
-      runtime.startServer<C, A>(Class, args, { ...serverOptions, link: context.supervisor, parent: context.supervisor }),
+      runtime.startServer<C, A>(Class, args, {
+        ...serverOptions,
+        link: context.supervisor,
+        parent: context.supervisor,
+      }),
     ...(restart === undefined ? {} : { restart }),
     ...(shutdown === undefined ? {} : { shutdown }),
   };
@@ -93,9 +97,11 @@ export function checkSpec(spec: SupervisorSpec): void {
     if (seen.has(id)) faults.push(`two children have the id '${id}'`);
     seen.add(id);
   }
-  if (!STRATEGIES.includes(spec.strategy)) faults.push(`strategy is '${spec.strategy}', not one of ${STRATEGIES.join(', ')}`);
+  if (!STRATEGIES.includes(spec.strategy))
+    faults.push(`strategy is '${spec.strategy}', not one of ${STRATEGIES.join(', ')}`);
   const { maxRestarts = 3, maxSeconds = 5 } = spec;
-  if (!Number.isInteger(maxRestarts) || maxRestarts < 0) faults.push(`maxRestarts is ${maxRestarts}, not an integer from 0 up`);
+  if (!Number.isInteger(maxRestarts) || maxRestarts < 0)
+    faults.push(`maxRestarts is ${maxRestarts}, not an integer from 0 up`);
   if (!(maxSeconds > 0)) faults.push(`maxSeconds is ${maxSeconds}, not above 0`);
   throwFaults('supervisor', faults);
 }
@@ -105,7 +111,8 @@ export function checkChild(spec: ChildSpec): void {
 }
 
 function throwFaults(what: string, faults: readonly string[]): void {
-  if (faults.length > 0) throw new BeamishError('option_invalid', `the ${what} specification is wrong: ${faults.join('; ')}`);
+  if (faults.length > 0)
+    throw new BeamishError('option_invalid', `the ${what} specification is wrong: ${faults.join('; ')}`);
 }
 
 function childFaults(spec: ChildSpec): string[] {
@@ -113,7 +120,7 @@ function childFaults(spec: ChildSpec): string[] {
   if (typeof spec.id !== 'string' || spec.id === '') faults.push('a child has no id');
   if (typeof spec.start !== 'function') faults.push(`${spec.id}: start is no function`);
   if (spec.restart !== undefined && !RESTARTS.includes(spec.restart)) {
-    faults.push(`${spec.id}: restart is '${String(spec.restart)}', not one of ${RESTARTS.join(', ')}`);
+    faults.push(`${spec.id}: restart is '${spec.restart}', not one of ${RESTARTS.join(', ')}`);
   }
   const { shutdown } = spec;
   if (shutdown !== undefined && shutdown !== 'brutalKill' && !(typeof shutdown === 'number' && shutdown >= 0)) {

@@ -121,7 +121,8 @@ class SupervisorHost implements ProcessBehaviour {
   constructor(kernel: Kernel, spec: SupervisorSpec, title: string) {
     this.#kernel = kernel;
     this.#title = title;
-    for (const childSpec of spec.children) this.#children.set(childSpec.id, { spec: childSpec, pid: undefined, failure: undefined });
+    for (const childSpec of spec.children)
+      this.#children.set(childSpec.id, { spec: childSpec, pid: undefined, failure: undefined });
     this.#state = initialState({
       strategy: spec.strategy,
       maxRestarts: spec.maxRestarts ?? 3,
@@ -135,10 +136,14 @@ class SupervisorHost implements ProcessBehaviour {
     const cause = await this.#feed({ type: 'start' });
     if (cause?.type !== 'startFailed') return;
     const error = this.#children.get(cause.id)?.failure;
-    throw new BeamishError('process_exited', `${this.#title}: child ${cause.id} could not be started: ${messageOf(error)}`, {
-      cause: error,
-      details: { reason: tuple(SHUTDOWN, tuple(FAILED_TO_START_CHILD, cause.id)), child: cause.id },
-    });
+    throw new BeamishError(
+      'process_exited',
+      `${this.#title}: child ${cause.id} could not be started: ${messageOf(error)}`,
+      {
+        cause: error,
+        details: { reason: tuple(SHUTDOWN, tuple(FAILED_TO_START_CHILD, cause.id)), child: cause.id },
+      },
+    );
   }
 
   handle(message: Term): void | Promise<void> {
@@ -158,7 +163,10 @@ class SupervisorHost implements ProcessBehaviour {
     const { restart = 'permanent', id } = ended.spec;
     if (!normal || restart === 'permanent') {
       const next = restart === 'temporary' ? 'not restarting it' : 'restarting';
-      this.#context.logger.warn({ child: id, reason: reasonText(reason) }, `${this.#title}: child ${id} ended (${reasonText(reason)}), ${next}`);
+      this.#context.logger.warn(
+        { child: id, reason: reasonText(reason) },
+        `${this.#title}: child ${id} ended (${reasonText(reason)}), ${next}`,
+      );
     }
     const cause = await this.#feed({ type: 'exited', key: from.key, normal, now: this.#now() });
     if (cause?.type === 'intensity') this.#giveUp(cause.id);
@@ -195,7 +203,9 @@ class SupervisorHost implements ProcessBehaviour {
   async startChild(spec: ChildSpec): Promise<Pid> {
     checkChild(spec);
     if (this.#children.has(spec.id)) {
-      throw new BeamishError('name_taken', `${this.#title} already has a child '${spec.id}'`, { details: { id: spec.id } });
+      throw new BeamishError('name_taken', `${this.#title} already has a child '${spec.id}'`, {
+        details: { id: spec.id },
+      });
     }
     const running: Running = { spec, pid: undefined, failure: undefined };
     this.#children.set(spec.id, running);
@@ -205,7 +215,8 @@ class SupervisorHost implements ProcessBehaviour {
 
   async restartChild(id: string): Promise<Pid> {
     const running = this.#known(id);
-    if (this.#statusOf(id) !== 'stopped') throw new BeamishError('option_invalid', `${this.#title}: child '${id}' is not stopped`);
+    if (this.#statusOf(id) !== 'stopped')
+      throw new BeamishError('option_invalid', `${this.#title}: child '${id}' is not stopped`);
     await this.#feed({ type: 'restartChild', id });
     return startedPid(running);
   }
@@ -217,7 +228,8 @@ class SupervisorHost implements ProcessBehaviour {
 
   async deleteChild(id: string): Promise<void> {
     this.#known(id);
-    if (this.#statusOf(id) !== 'stopped') throw new BeamishError('option_invalid', `${this.#title}: stop child '${id}' first`);
+    if (this.#statusOf(id) !== 'stopped')
+      throw new BeamishError('option_invalid', `${this.#title}: stop child '${id}' first`);
     await this.#feed({ type: 'deleteChild', id });
   }
 
@@ -237,9 +249,11 @@ class SupervisorHost implements ProcessBehaviour {
 
   /** As OTP's `supervisor:which_children/1` answers, the last started first. */
   #whichChildrenTerm(): Term {
-    return this.children().toReversed().map(({ id, pid, status, type }) =>
-      tuple(id, status === 'restarting' ? atom('restarting') : pid, atom(type), []),
-    );
+    return this.children()
+      .toReversed()
+      .map(({ id, pid, status, type }) =>
+        tuple(id, status === 'restarting' ? atom('restarting') : pid, atom(type), []),
+      );
   }
 
   #countsTerm(): Term {
@@ -249,7 +263,10 @@ class SupervisorHost implements ProcessBehaviour {
   #known(id: string): Running {
     const running = this.#children.get(id);
     if (running !== undefined) return running;
-    throw new BeamishError('option_invalid', `${this.#title} has no child '${id}'; it has: ${[...this.#children.keys()].join(', ')}`);
+    throw new BeamishError(
+      'option_invalid',
+      `${this.#title} has no child '${id}'; it has: ${[...this.#children.keys()].join(', ')}`,
+    );
   }
 
   #statusOf(id: string): string | undefined {
@@ -296,7 +313,8 @@ class SupervisorHost implements ProcessBehaviour {
     try {
       const result = await running.spec.start(this.#kernel.runtime, { supervisor: this.#context.pid });
       const pid = result instanceof Pid ? result : result.pid;
-      if (pid === undefined) throw new BeamishError('option_invalid', `${id}: start gave no pid: return the process that it started`);
+      if (pid === undefined)
+        throw new BeamishError('option_invalid', `${id}: start gave no pid: return the process that it started`);
       running.pid = pid;
       const process = this.#kernel.find(pid);
       if (process !== undefined) process.parent ??= this.#context.pid;
@@ -304,7 +322,10 @@ class SupervisorHost implements ProcessBehaviour {
       return { type: 'started', id, key: pid.key };
     } catch (error) {
       running.failure = error;
-      this.#context.logger.error({ child: id, err: error }, `${this.#title}: child ${id} could not be started: ${messageOf(error)}`);
+      this.#context.logger.error(
+        { child: id, err: error },
+        `${this.#title}: child ${id} could not be started: ${messageOf(error)}`,
+      );
       return { type: 'startFailed', id, now: this.#now() };
     }
   }
@@ -320,7 +341,10 @@ class SupervisorHost implements ProcessBehaviour {
         shutdown === 'brutalKill' || shutdown === Infinity
           ? undefined
           : this.#kernel.clock.setTimer(shutdown, () => {
-              this.#context.logger.warn({ child: id }, `${this.#title}: child ${id} did not end within ${shutdown} ms and is killed`);
+              this.#context.logger.warn(
+                { child: id },
+                `${this.#title}: child ${id} did not end within ${shutdown} ms and is killed`,
+              );
               this.#kernel.exit(this.#context.pid, pid, KILL);
             });
       this.#kernel.runtime.monitor(pid, () => {
@@ -349,12 +373,22 @@ function messageOf(error: unknown): string {
 
 function startedPid(running: Running): Pid {
   if (running.pid !== undefined) return running.pid;
-  throw running.failure ?? new BeamishError('process_exited', `child ${running.spec.id} ended while it was being started`);
+  if (running.failure instanceof Error) throw running.failure;
+  throw new BeamishError('process_exited', `child ${running.spec.id} could not be started`, { cause: running.failure });
 }
 
-export async function startSupervisor(kernel: Kernel, spec: SupervisorSpec, options: SupervisorOptions): Promise<SupervisorRef> {
+export async function startSupervisor(
+  kernel: Kernel,
+  spec: SupervisorSpec,
+  options: SupervisorOptions,
+): Promise<SupervisorRef> {
   checkSpec(spec);
   const title = options.name ?? options.label ?? 'supervisor';
-  const pid = await startProcess(kernel, new SupervisorHost(kernel, spec, title), { label: 'Supervisor', ...options, trapExit: true }, title);
+  const pid = await startProcess(
+    kernel,
+    new SupervisorHost(kernel, spec, title),
+    { label: 'Supervisor', ...options, trapExit: true },
+    title,
+  );
   return new SupervisorRef(kernel, pid);
 }

@@ -17,13 +17,20 @@ test('a mailbox keeps the order of any sequence of operations, as an array does'
       let next = 0;
       for (const { type, count } of operations) {
         for (let i = 0; i < count; i++) {
-          if (type === 'push') model.push(next), mailbox.push(next++);
-          else if (type === 'unshift') model.unshift(next), mailbox.unshift(next++);
-          else if (type === 'shift' && model.length > 0) assert.equal(mailbox.shift(), model.shift());
+          if (type === 'push') {
+            model.push(next);
+            mailbox.push(next++);
+          } else if (type === 'unshift') {
+            model.unshift(next);
+            mailbox.unshift(next++);
+          } else if (type === 'shift' && model.length > 0) assert.equal(mailbox.shift(), model.shift());
         }
         if (type === 'remove') {
           const index = model.findIndex((item) => item % 7 === count);
-          assert.equal(mailbox.removeFirst((item) => item % 7 === count), index !== -1);
+          assert.equal(
+            mailbox.removeFirst((item) => item % 7 === count),
+            index !== -1,
+          );
           if (index !== -1) model.splice(index, 1);
         }
         assert.equal(mailbox.length, model.length);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Runtime } from '../../src/process/index.ts';
 import type { ProcessBehaviour, ProcessContext } from '../../src/process/index.ts';
-import { Pid, Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
+import { Pid, type Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
 import type { Reference, Term } from '../../src/term/index.ts';
 import { isBeamishError } from '../../src/error/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
@@ -64,7 +64,10 @@ test('messages of one sender to one receiver arrive in the order of sending (sig
       receivers.forEach((receiver, index) => runtime.send(made[receiver]!.pid, index));
       await settle();
       made.forEach(({ received }, which) => {
-        assert.deepEqual(received, [...receivers.keys()].filter((index) => receivers[index] === which));
+        assert.deepEqual(
+          received,
+          [...receivers.keys()].filter((index) => receivers[index] === which),
+        );
       });
     }),
     { numRuns: 30 },
@@ -76,9 +79,9 @@ test('an asynchronous handler is awaited before the next message (one message at
   const log: string[] = [];
   const { pid } = runtime.spawn({
     async handle(message, self) {
-      log.push(`begin ${String(message)}`);
+      log.push(`begin ${message as number}`);
       await self.sleep(10);
-      log.push(`end ${String(message)}`);
+      log.push(`end ${message as number}`);
     },
   });
   runtime.send(pid, 1);
@@ -151,17 +154,29 @@ test('a name has one process; it is free again when the process ends (register/2
   const { runtime } = start();
   const { pid } = collector(runtime, { name: 'one' });
   assert.equal(runtime.whereis('one'), pid);
-  assert.throws(() => collector(runtime, { name: 'one' }), (error) => isBeamishError(error, 'name_taken'));
+  assert.throws(
+    () => collector(runtime, { name: 'one' }),
+    (error) => isBeamishError(error, 'name_taken'),
+  );
   const other = collector(runtime);
-  assert.throws(() => runtime.register('one', other.pid), (error) => isBeamishError(error, 'name_taken'));
+  assert.throws(
+    () => runtime.register('one', other.pid),
+    (error) => isBeamishError(error, 'name_taken'),
+  );
   runtime.exit(pid, BOOM);
   assert.equal(runtime.whereis('one'), undefined);
   runtime.register('one', other.pid);
   assert.deepEqual(runtime.registered(), ['one']);
-  assert.throws(() => runtime.register('two', other.pid), (error) => isBeamishError(error, 'option_invalid'));
+  assert.throws(
+    () => runtime.register('two', other.pid),
+    (error) => isBeamishError(error, 'option_invalid'),
+  );
   runtime.unregister('one');
   assert.equal(runtime.whereis('one'), undefined);
-  assert.throws(() => runtime.register('three', pid), (error) => isBeamishError(error, 'noproc'));
+  assert.throws(
+    () => runtime.register('three', pid),
+    (error) => isBeamishError(error, 'noproc'),
+  );
 });
 
 // --- exits and links ---
@@ -220,7 +235,10 @@ test('a crash ends all linked processes that do not trap, whichever side made th
   c!.self.link(b!.pid);
   runtime.exit(a!.pid, BOOM);
   await settle();
-  assert.deepEqual([a, b, c].map((one) => runtime.isAlive(one!.pid)), [false, false, false]);
+  assert.deepEqual(
+    [a, b, c].map((one) => runtime.isAlive(one!.pid)),
+    [false, false, false],
+  );
 });
 
 test('a normal exit tells linked processes, and does not end them', async () => {
@@ -293,7 +311,7 @@ test('a handler that throws ends the process with {{js_error, Name, Message}, St
 test('a rejected promise of a handler is a crash too; what is thrown may be anything', async () => {
   for (const thrown of [new Error('late'), 'a text', undefined, Object.create(null)]) {
     const { world, runtime } = start();
-    const { pid } = runtime.spawn({ handle: () => Promise.reject(thrown) });
+    const { pid } = runtime.spawn({ handle: async () => Promise.reject(thrown as Error) });
     runtime.send(pid, 1);
     await settle();
     assert.equal(runtime.isAlive(pid), false);
@@ -402,7 +420,10 @@ test('a monitor of code that is no process: once, in a later turn; not after can
   runtime.exit(b!.pid, BOOM);
   cancelled.cancel();
   await settle();
-  assert.deepEqual(told, [['nobody', NOPROC], ['a', BOOM]]);
+  assert.deepEqual(told, [
+    ['nobody', NOPROC],
+    ['a', BOOM],
+  ]);
 });
 
 test('a listener that throws is logged and ends nothing', async () => {
@@ -437,7 +458,10 @@ test('stop ends all processes, the youngest first, and starts none afterwards', 
   const waiting = runtime.call('a', atom('never'), { timeout: Infinity });
   await Promise.all([runtime.stop(), assert.rejects(waiting)]);
   assert.deepEqual(ended, ['c', 'b', 'a']);
-  assert.throws(() => runtime.spawn({ handle() {} }), (error) => isBeamishError(error, 'closed'));
+  assert.throws(
+    () => runtime.spawn({ handle() {} }),
+    (error) => isBeamishError(error, 'closed'),
+  );
   await assert.rejects(runtime.call('a', 1), (error) => isBeamishError(error, 'closed'));
   await runtime.stop();
   assert.equal(world.clock.pendingTimers, 0);
@@ -466,8 +490,16 @@ test('observers see pid, name, mailbox and counters of every process', async () 
   assert.deepEqual(
     { ...info, pid: undefined },
     {
-      pid: undefined, name: 'slow', label: 'Slow', parent: undefined, state: 'running',
-      mailbox: 2, handled: 1, links: [a!.pid], watchers: 0, trappingExits: false,
+      pid: undefined,
+      name: 'slow',
+      label: 'Slow',
+      parent: undefined,
+      state: 'running',
+      mailbox: 2,
+      handled: 1,
+      links: [a!.pid],
+      watchers: 0,
+      trappingExits: false,
     },
   );
 });

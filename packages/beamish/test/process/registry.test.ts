@@ -19,10 +19,16 @@ test('a unique key has one process; equal terms are one key (Elixir Registry, ke
   const [a, b] = [spawn(), spawn()];
   registry.register(tuple(atom('device'), 1), a, 'first');
   assert.equal(registry.whereis(tuple(atom('device'), 1n)), a);
-  assert.throws(() => registry.register(tuple(atom('device'), 1), b, 'second'), (error) => isBeamishError(error, 'name_taken'));
+  assert.throws(
+    () => registry.register(tuple(atom('device'), 1), b, 'second'),
+    (error) => isBeamishError(error, 'name_taken'),
+  );
   assert.deepEqual(registry.lookup(tuple(atom('device'), 1)), [{ pid: a, value: 'first' }]);
   assert.ok(registry.update(tuple(atom('device'), 1), a, (value) => `${value}!`));
-  assert.equal(registry.update('nothing', a, (value) => value), false);
+  assert.equal(
+    registry.update('nothing', a, (value) => value),
+    false,
+  );
   assert.equal(registry.lookup(tuple(atom('device'), 1))[0]?.value, 'first!');
   assert.deepEqual(registry.keys(a), [tuple(atom('device'), 1)]);
   registry.unregister(tuple(atom('device'), 1), a);
@@ -44,7 +50,10 @@ test('an entry goes with its process; the key is free at once', async () => {
   assert.equal(registry.whereis('x'), b, 'the end of the former owner leaves the new one alone');
   assert.equal(registry.count(), 1);
   assert.deepEqual(registry.keys(a), []);
-  assert.throws(() => registry.register('z', a), (error) => isBeamishError(error, 'noproc'));
+  assert.throws(
+    () => registry.register('z', a),
+    (error) => isBeamishError(error, 'noproc'),
+  );
 });
 
 test('duplicate keys: many processes; dispatch reaches each, in the order of registration', async () => {
@@ -52,14 +61,25 @@ test('duplicate keys: many processes; dispatch reaches each, in the order of reg
   const registry = new Registry<number>(runtime, { keys: 'duplicate' });
   const pids = [spawn(), spawn(), spawn()];
   pids.forEach((pid, index) => registry.register('topic', pid, index));
-  assert.throws(() => registry.register('topic', pids[0]!, 9), (error) => isBeamishError(error, 'name_taken'));
+  assert.throws(
+    () => registry.register('topic', pids[0]!, 9),
+    (error) => isBeamishError(error, 'name_taken'),
+  );
   registry.dispatch('topic', 'hello');
-  registry.dispatch('topic', (entries) => assert.deepEqual(entries.map(({ value }) => value), [0, 1, 2]));
+  registry.dispatch('topic', (entries) =>
+    assert.deepEqual(
+      entries.map(({ value }) => value),
+      [0, 1, 2],
+    ),
+  );
   registry.dispatch('other', () => assert.fail('nobody is there'));
   await settle();
   assert.deepEqual(received, ['hello', 'hello', 'hello']);
   registry.unregister('topic', pids[1]!);
-  assert.deepEqual(registry.lookup('topic').map(({ value }) => value), [0, 2]);
+  assert.deepEqual(
+    registry.lookup('topic').map(({ value }) => value),
+    [0, 2],
+  );
 });
 
 test('a disposed registry watches nobody any more', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
 import { GenServer, Runtime } from '../../src/process/index.ts';
 import type { Distribution, ProcessContext, Signal } from '../../src/process/index.ts';
-import { ImproperList, Pid, Reference, Tuple, atom, tuple } from '../../src/term/index.ts';
+import { type ImproperList, Pid, Reference, type Tuple, atom, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
 import type { FakeWorld } from '../support/fake-world.ts';
@@ -63,7 +63,10 @@ function pair(): { a: Side; b: Side } {
 async function process(runtime: Runtime, options: { trapExit?: boolean; name?: string } = {}) {
   const received: Term[] = [];
   let self: ProcessContext | undefined;
-  const { pid } = runtime.spawn({ init: (context) => void (self = context), handle: (message) => void received.push(message) }, options);
+  const { pid } = runtime.spawn(
+    { init: (context) => void (self = context), handle: (message) => void received.push(message) },
+    options,
+  );
   await settle();
   return { pid, received, self: self! };
 }
@@ -122,14 +125,19 @@ test('calls that fail: no such process, time, and the loss of the connection', a
   const { a, b } = pair();
   const echo = await b.runtime.startServer(Echo, []);
   const remote = a.runtime.ref<Echo>(echo.pid!);
-  await assert.rejects(a.runtime.ref<Echo>({ name: 'no', node: 'b@h' }).echo(1), (error) => isBeamishError(error, 'noproc'));
+  await assert.rejects(a.runtime.ref<Echo>({ name: 'no', node: 'b@h' }).echo(1), (error) =>
+    isBeamishError(error, 'noproc'),
+  );
   const slow = assert.rejects(remote.with({ timeout: 10 }).silent(), (error) => isBeamishError(error, 'timeout'));
   await turns();
   await a.world.clock.advance(10);
   await slow;
   await turns();
   assert.equal(a.wire.types().at(-1), 'demonitor', 'a time-out ends the monitor on the other node');
-  const lost = assert.rejects(remote.silent(), (error) => isBeamishError(error, 'noconnection') && /b@h/.test(error.message));
+  const lost = assert.rejects(
+    remote.silent(),
+    (error) => isBeamishError(error, 'noconnection') && /b@h/.test(error.message),
+  );
   await turns();
   a.runtime.connectionLost('b@h');
   await lost;
@@ -217,7 +225,10 @@ test('monitors between nodes fire once, by pid and by name, repeating what was m
     tuple(DOWN, byName, PROCESS, tuple(atom('two'), atom('b@h')), BOOM),
   ]);
   const answers = b.wire.sent.filter((signal) => signal.type === 'monitorExit');
-  assert.deepEqual(answers.map(({ from }) => from), [{ name: 'nobody', node: 'b@h' }, two.pid, { name: 'two', node: 'b@h' }]);
+  assert.deepEqual(
+    answers.map(({ from }) => from),
+    [{ name: 'nobody', node: 'b@h' }, two.pid, { name: 'two', node: 'b@h' }],
+  );
 });
 
 test('after demonitor nothing is answered; the end of a watcher ends its monitors (DEMONITOR_P)', async () => {
@@ -239,7 +250,13 @@ test('a node cannot answer for another: a monitor exit from elsewhere is ignored
   const one = await process(a.runtime);
   const two = await process(b.runtime);
   const reference = one.self.monitor(two.pid);
-  a.runtime.receive({ type: 'monitorExit', from: new Pid('c@h', two.pid.id, 0, 1), to: one.pid, reference, reason: BOOM });
+  a.runtime.receive({
+    type: 'monitorExit',
+    from: new Pid('c@h', two.pid.id, 0, 1),
+    to: one.pid,
+    reference,
+    reason: BOOM,
+  });
   await settle();
   assert.deepEqual(one.received, []);
 });
@@ -256,8 +273,14 @@ test('the loss of a connection breaks links and fires monitors with noconnection
   }
   await settle();
   assert.equal(one.received.length, 2);
-  assert.ok(one.received.some((message) => (message as Tuple).at(1) === two.pid && (message as Tuple).at(2) === NOCONNECTION));
-  assert.ok(one.received.some((message) => reference.equals((message as Tuple).at(1)) && (message as Tuple).at(4) === NOCONNECTION));
+  assert.ok(
+    one.received.some((message) => (message as Tuple).at(1) === two.pid && (message as Tuple).at(2) === NOCONNECTION),
+  );
+  assert.ok(
+    one.received.some(
+      (message) => reference.equals((message as Tuple).at(1)) && (message as Tuple).at(4) === NOCONNECTION,
+    ),
+  );
   assert.equal(b.runtime.isAlive(two.pid), false);
 });
 
@@ -280,7 +303,10 @@ test('exit/2 to another node; sends to names and aliases there', async () => {
 test('a spawn request is always answered; with monitor its reference is the monitor’s (SPAWN_REQUEST)', async () => {
   const { a, b } = pair();
   const spawn = { module: 'math', function: 'add', arguments: [1, 2] };
-  await assert.rejects(a.runtime.requestSpawn('b@h', spawn), (error) => isBeamishError(error, 'remote_error') && error.details['reason'] === atom('notsup'));
+  await assert.rejects(
+    a.runtime.requestSpawn('b@h', spawn),
+    (error) => isBeamishError(error, 'remote_error') && error.details['reason'] === atom('notsup'),
+  );
   b.runtime.onSpawnRequest(({ arguments: args }) => {
     const [first, second] = args as number[];
     return b.runtime.spawn({ init: (self) => self.exit(tuple(atom('return'), first! + second!)), handle() {} }).pid;

@@ -4,7 +4,7 @@ import { isBeamishError } from '../../src/error/index.ts';
 import type { BeamishErrorCode } from '../../src/error/index.ts';
 import { CallRejected, GenServer, NO_REPLY, Runtime } from '../../src/process/index.ts';
 import type { From, ProcessContext } from '../../src/process/index.ts';
-import { Pid, Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
+import { Pid, type Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
 import type { FakeWorld } from '../support/fake-world.ts';
@@ -49,7 +49,10 @@ function start(): { world: FakeWorld; runtime: Runtime } {
   return { world, runtime: new Runtime({ world, nodeName: 'a@h', creation: 1 }) };
 }
 
-const code = (wanted: BeamishErrorCode) => (error: unknown): boolean => isBeamishError(error, wanted);
+const code =
+  (wanted: BeamishErrorCode) =>
+  (error: unknown): boolean =>
+    isBeamishError(error, wanted);
 
 test('public methods are calls, synchronous or not; arguments and replies travel', async () => {
   const { world, runtime } = start();
@@ -80,7 +83,7 @@ test('a reference is no promise: awaiting it gives the reference', async () => {
   assert.ok(counter.pid instanceof Pid);
   assert.equal(runtime.ref<Counter>('counter').pid, undefined);
   assert.equal(typeof JSON.stringify({ counter }), 'string');
-  assert.equal(String(counter), '[object ServerRef]');
+  assert.equal(Object.prototype.toString.call(counter), '[object ServerRef]');
 });
 
 test('a call by name finds whoever has the name now', async () => {
@@ -137,10 +140,29 @@ test('CallRejected refuses one call with its details; the server lives on', asyn
 test('an unknown method rejects that call and lists the methods; nothing else of the object can be called', async () => {
   const { runtime } = start();
   const counter = await runtime.startServer(Counter, [], { name: 'counter' });
-  for (const name of ['nothing', '_hidden', 'handleInfo', 'terminate', 'constructor', '__proto__', 'hasOwnProperty', 'toString', 'process', 'log']) {
+  for (const name of [
+    'nothing',
+    '_hidden',
+    'handleInfo',
+    'terminate',
+    'constructor',
+    '__proto__',
+    'hasOwnProperty',
+    'toString',
+    'process',
+    'log',
+  ]) {
     await assert.rejects(runtime.call('counter', atom(name)), (error) => {
       assert.ok(isBeamishError(error, 'method_unknown'), name);
-      assert.deepEqual(error.details['methods'], ['increment', 'slowly', 'count', 'listDevices', 'refuse', 'crash', 'stopWith']);
+      assert.deepEqual(error.details['methods'], [
+        'increment',
+        'slowly',
+        'count',
+        'listDevices',
+        'refuse',
+        'crash',
+        'stopWith',
+      ]);
       return true;
     });
   }
@@ -218,7 +240,8 @@ test('the default timeout is 5000 ms; Infinity waits for ever; anything else is 
   const second = counter.with({ timeout: Infinity }).count();
   await world.clock.advance(100_000);
   assert.equal(await second, 0);
-  for (const timeout of [-1, Number.NaN]) await assert.rejects(counter.with({ timeout }).count(), code('option_invalid'));
+  for (const timeout of [-1, Number.NaN])
+    await assert.rejects(counter.with({ timeout }).count(), code('option_invalid'));
 });
 
 test('an aborted call rejects with aborted and leaves nothing behind', async () => {
@@ -255,7 +278,10 @@ test('a process that calls itself is told so at once (calling_self)', async () =
   }
   const { runtime } = start();
   const server = await runtime.startServer(Selfish, []);
-  await assert.rejects(server.again(), (error) => isBeamishError(error, 'process_exited') && isBeamishError(error.cause, 'call_rejected'));
+  await assert.rejects(
+    server.again(),
+    (error) => isBeamishError(error, 'process_exited') && isBeamishError(error.cause, 'call_rejected'),
+  );
 });
 
 test('calls of a process that ends are given up', async () => {
@@ -327,7 +353,10 @@ test('init, continue before any message, then info, cast and raw calls (gen_serv
   assert.deepEqual(seen, ['init', ['continue', 'more'], ['info', 'early']]);
   runtime.cast('server', tuple(atom('unknown'), 1));
   assert.deepEqual(await runtime.call('server', 'raw'), ['got', 'raw']);
-  assert.deepEqual(seen.slice(3), [['cast', tuple(atom('unknown'), 1)], ['call', 'raw']]);
+  assert.deepEqual(seen.slice(3), [
+    ['cast', tuple(atom('unknown'), 1)],
+    ['call', 'raw'],
+  ]);
 });
 
 test('terminate runs on stop, on a crash and on the parent’s order, not on a foreign exit (gen_server:terminate/2)', async () => {
@@ -441,7 +470,10 @@ test('an init that hangs: the start rejects with timeout after startTimeout, and
     }
   }
   const { world, runtime } = start();
-  const outcome = assert.rejects(runtime.startServer(Hanging, [], { name: 'hanging', startTimeout: 100 }), code('timeout'));
+  const outcome = assert.rejects(
+    runtime.startServer(Hanging, [], { name: 'hanging', startTimeout: 100 }),
+    code('timeout'),
+  );
   await world.clock.advance(100);
   await outcome;
   assert.equal(runtime.whereis('hanging'), undefined);
@@ -475,14 +507,20 @@ test('a server that stops itself in init does not start', async () => {
     }
   }
   const { runtime } = start();
-  await assert.rejects(runtime.startServer(Unwilling, []), (error) => isBeamishError(error, 'process_exited') && error.details['reason'] === atom('unwilling'));
+  await assert.rejects(
+    runtime.startServer(Unwilling, []),
+    (error) => isBeamishError(error, 'process_exited') && error.details['reason'] === atom('unwilling'),
+  );
 });
 
 test('20,000 calls in flight to one server are all answered, each with its own reply', async () => {
   const { world, runtime } = start();
   const counter = await runtime.startServer(Counter, []);
   const replies = await Promise.all(Array.from({ length: 20_000 }, () => counter.increment()));
-  assert.deepEqual(replies, Array.from({ length: 20_000 }, (_, index) => index + 1));
+  assert.deepEqual(
+    replies,
+    Array.from({ length: 20_000 }, (_, index) => index + 1),
+  );
   assert.equal(world.clock.pendingTimers, 0);
 });
 

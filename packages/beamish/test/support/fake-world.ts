@@ -77,7 +77,8 @@ export class FakeClock implements Clock {
     let first: Pending | undefined;
     for (const timer of this.#timers) {
       if (timer.at > end) continue;
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
+        first = timer;
     }
     return first;
   }
@@ -133,7 +134,11 @@ export class CapturingLogger implements Logger {
   #method(level: LogLevel): LogMethod {
     return (first: object | string, message?: string) => {
       const fields = typeof first === 'string' ? {} : first;
-      this.lines.push({ level, message: typeof first === 'string' ? first : (message ?? ''), fields: { ...this.#bindings, ...fields } });
+      this.lines.push({
+        level,
+        message: typeof first === 'string' ? first : (message ?? ''),
+        fields: { ...this.#bindings, ...fields },
+      });
     };
   }
 }
