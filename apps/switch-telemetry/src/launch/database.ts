@@ -1,0 +1,24 @@
+/** The process of the embedded PostgreSQL: DATA_DIR says where, DATABASE_PORT which port. */
+import { join } from 'node:path';
+import { type EmbeddedPostgres, startEmbedded } from '@beamish/postgres';
+import { realWorld } from 'beamish/world';
+import { die, onEnd, sayReady } from '../child-protocol.ts';
+
+const { logger } = realWorld({ log: { pretty: false } });
+let server: EmbeddedPostgres | undefined;
+const end = onEnd(async () => server?.stop(), 4000);
+try {
+  server = await startEmbedded({
+    directory: join(process.env['DATA_DIR'] ?? '.data', 'postgres'),
+    port: Number(process.env['DATABASE_PORT'] ?? 0),
+    database: 'switch_telemetry',
+    logger,
+  });
+} catch (error) {
+  die((error as Error).message);
+}
+void server.exited.then(({ code, signal }) => {
+  logger.error({ code, signal }, 'PostgreSQL has ended');
+  end('PostgreSQL has ended');
+});
+sayReady(`127.0.0.1:${server.port} (server ${server.pid})`, { url: server.url, port: String(server.port) });
