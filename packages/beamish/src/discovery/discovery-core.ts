@@ -27,11 +27,20 @@ export interface ReportOptions {
 }
 
 export type DiscoveryInput =
-  | { readonly type: 'found'; readonly source: string; readonly names: readonly string[]; readonly options: ReportOptions }
+  | {
+      readonly type: 'found';
+      readonly source: string;
+      readonly names: readonly string[];
+      readonly options: ReportOptions;
+    }
   | { readonly type: 'nodeup'; readonly node: string }
   | { readonly type: 'nodedown'; readonly node: string; readonly reason: string }
   /** An attempt ended, with the code and message of its failure. A success without nodeup is a failure too. */
-  | { readonly type: 'attempted'; readonly node: string; readonly failure?: { readonly code: string; readonly message: string } }
+  | {
+      readonly type: 'attempted';
+      readonly node: string;
+      readonly failure?: { readonly code: string; readonly message: string };
+    }
   | { readonly type: 'wake' };
 
 /** What the core can't have by itself. */
@@ -70,7 +79,11 @@ export interface DiscoveryState {
   readonly refused: Map<string, number>;
 }
 
-export function initialDiscovery(self: string, connected: Iterable<string>, limits: DiscoveryLimits = {}): DiscoveryState {
+export function initialDiscovery(
+  self: string,
+  connected: Iterable<string>,
+  limits: DiscoveryLimits = {},
+): DiscoveryState {
   return {
     self,
     limits: { minDelay: 250, maxDelay: 5000, maxConnecting: 16, maxNames: 1024, ...limits },
@@ -160,7 +173,13 @@ function lastExpiry(candidate: Candidate): number {
   return Math.max(...candidate.sources.values());
 }
 
-function refuse(state: DiscoveryState, source: string, what: string, name: string, effects: DiscoveryEffect[]): undefined {
+function refuse(
+  state: DiscoveryState,
+  source: string,
+  what: string,
+  name: string,
+  effects: DiscoveryEffect[],
+): undefined {
   const count = (state.refused.get(source) ?? 0) + 1;
   state.refused.set(source, count);
   if (count > 1) return;
@@ -195,14 +214,25 @@ function nodeup(state: DiscoveryState, node: string, effects: DiscoveryEffect[])
   effects.push({ type: 'log', level: 'info', fields: { peer: node }, message: 'connected to a node that was found' });
 }
 
-function nodedown(state: DiscoveryState, node: string, reason: string, moment: Moment, effects: DiscoveryEffect[]): void {
+function nodedown(
+  state: DiscoveryState,
+  node: string,
+  reason: string,
+  moment: Moment,
+  effects: DiscoveryEffect[],
+): void {
   state.connected.delete(node);
   const candidate = state.candidates.get(node);
   if (candidate === undefined) return;
   candidate.status = 'waiting';
   // Both sides see it at once: a little apart, they don't dial each other in the same moment.
   candidate.dueAt = moment.now + moment.random * state.limits.minDelay;
-  effects.push({ type: 'log', level: 'info', fields: { peer: node, reason }, message: 'lost a node; looking for it again' });
+  effects.push({
+    type: 'log',
+    level: 'info',
+    fields: { peer: node, reason },
+    message: 'lost a node; looking for it again',
+  });
 }
 
 type Attempted = Extract<DiscoveryInput, { type: 'attempted' }>;

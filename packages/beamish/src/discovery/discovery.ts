@@ -5,7 +5,13 @@ import { atom } from '../term/index.ts';
 import type { Pid } from '../term/index.ts';
 import type { Logger, Timer } from '../world/index.ts';
 import { initialDiscovery, step } from './discovery-core.ts';
-import type { DiscoveryEffect, DiscoveryInput, DiscoveryLimits, DiscoveryState, ReportOptions } from './discovery-core.ts';
+import type {
+  DiscoveryEffect,
+  DiscoveryInput,
+  DiscoveryLimits,
+  DiscoveryState,
+  ReportOptions,
+} from './discovery-core.ts';
 import type { DiscoveryStrategy } from './strategy.ts';
 
 /** A node that a strategy names. */
@@ -148,7 +154,10 @@ class Search implements Discovery {
         };
         strategy.run(context).catch((error: unknown) => {
           if (self.signal.aborted) return;
-          this.#logger.error({ strategy: id, err: error }, 'a discovery strategy failed; its supervisor starts it again');
+          this.#logger.error(
+            { strategy: id, err: error },
+            'a discovery strategy failed; its supervisor starts it again',
+          );
           self.exit(atom('strategy_failed'));
         });
       },

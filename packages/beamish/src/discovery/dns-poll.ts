@@ -36,11 +36,15 @@ export function dnsPoll(options: DnsPollOptions): DiscoveryStrategy {
     try {
       const resolve = { timeout: Math.min(Math.max(interval, 1000), 5000), ...(servers && { servers }) };
       const addresses = await world.network.resolveAddresses(query, resolve);
-      report(addresses.map((address) => `${basename}@${address}`), { disconnectLost });
+      report(
+        addresses.map((address) => `${basename}@${address}`),
+        { disconnectLost },
+      );
       if (succeeded === false) logger.info({ query }, 'the DNS lookup works again');
       return true;
     } catch (error) {
-      if (succeeded !== false) logger.warn({ query, err: error }, 'the DNS lookup failed; keeping what was found, trying on');
+      if (succeeded !== false)
+        logger.warn({ query, err: error }, 'the DNS lookup failed; keeping what was found, trying on');
       return false;
     }
   }

@@ -16,7 +16,10 @@ export function epmdHosts(options: EpmdHostsOptions): DiscoveryStrategy {
   const { hosts } = options;
   const bad = hosts.filter((host) => !isDialableName(host));
   if (bad.length > 0) {
-    throw new BeamishError('option_invalid', `hosts must be names like web1@10.0.0.5; these are not: ${bad.join(', ')}`);
+    throw new BeamishError(
+      'option_invalid',
+      `hosts must be names like web1@10.0.0.5; these are not: ${bad.join(', ')}`,
+    );
   }
   return {
     name: 'epmd',

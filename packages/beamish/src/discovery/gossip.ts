@@ -110,7 +110,12 @@ class Gossip {
 
   async #bind(): Promise<DatagramSocket | undefined> {
     const { port, address, interface: host, broadcastOnly, multicastInterface, ttl } = this.#settings;
-    const multicast = { group: address, ttl, loopback: true, ...(multicastInterface && { interface: multicastInterface }) };
+    const multicast = {
+      group: address,
+      ttl,
+      loopback: true,
+      ...(multicastInterface && { interface: multicastInterface }),
+    };
     try {
       const socket = await this.#context.world.network.bindDatagram({
         host,
@@ -132,13 +137,19 @@ class Gossip {
   #send(socket: DatagramSocket): void {
     const { address, port } = this.#settings;
     const packet =
-      this.#key === undefined ? this.#payload : encryptPacket(this.#payload, this.#key, this.#context.world.random.bytes(16));
+      this.#key === undefined
+        ? this.#payload
+        : encryptPacket(this.#payload, this.#key, this.#context.world.random.bytes(16));
     socket.send(packet, { host: address, port });
   }
 
   #receive(packet: Uint8Array, from: string): void {
     if (!this.#packets.take()) {
-      this.#logOnce('flood', { from }, `more than ${PACKETS_PER_SECOND} gossip packets in a second; the rest is dropped`);
+      this.#logOnce(
+        'flood',
+        { from },
+        `more than ${PACKETS_PER_SECOND} gossip packets in a second; the rest is dropped`,
+      );
       return;
     }
     const payload = packet.length > MAX_PACKET ? undefined : this.#decrypt(packet);

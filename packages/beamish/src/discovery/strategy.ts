@@ -10,7 +10,7 @@ export interface DiscoveryContext {
   /** Aborted when the strategy is to end. */
   readonly signal: AbortSignal;
   /** Tells names of nodes; one's own may be among them. */
-  report(names: readonly string[], options?: ReportOptions): void;
+  readonly report: (names: readonly string[], options?: ReportOptions) => void;
 }
 
 /**

@@ -95,7 +95,8 @@ export function step(state: ScopeState, input: ScopeInput): ScopeEffect[] {
       state.connected.delete(input.node);
       break;
     case 'retry':
-      if (state.connected.has(input.node) && !state.peers.has(input.node)) discover(state, input.node, input.attempt, effects);
+      if (state.connected.has(input.node) && !state.peers.has(input.node))
+        discover(state, input.node, input.attempt, effects);
       break;
     case 'join':
       join(state, input.group, input.pids, effects);

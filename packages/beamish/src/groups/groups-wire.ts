@@ -30,7 +30,14 @@ export function discoverMessage(self: Pid): Tuple {
 
 /** `groups` names each group once, and none without members: pg stores what it is given. */
 export function syncMessage(self: Pid, groups: readonly GroupMembers[]): Tuple {
-  return tuple(GEN_CAST, tuple(SYNC, self, groups.map(({ group, pids }) => tuple(group, pids))));
+  return tuple(
+    GEN_CAST,
+    tuple(
+      SYNC,
+      self,
+      groups.map(({ group, pids }) => tuple(group, pids)),
+    ),
+  );
 }
 
 export function joinMessage(self: Pid, group: Term, pids: readonly Pid[]): Tuple {
@@ -60,7 +67,9 @@ export function parseScopeMessage(term: Term): ScopeMessage | undefined {
   }
   if (isAtom(tag, 'leave')) {
     const pids = parsePids(second);
-    return pids && Array.isArray(third) ? { type: 'leave', peer: first, pids, groups: third as readonly Term[] } : undefined;
+    return pids && Array.isArray(third)
+      ? { type: 'leave', peer: first, pids, groups: third as readonly Term[] }
+      : undefined;
   }
   return undefined;
 }

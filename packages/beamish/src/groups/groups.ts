@@ -57,8 +57,9 @@ export class Groups implements AsyncDisposable {
    */
   static async start(node: Node, scope = 'pg', options: GroupsOptions = {}): Promise<Groups> {
     if (scope === '') throw new BeamishError('option_invalid', 'the name of a scope must not be empty');
-    for (const [name, limit] of Object.entries(options) as [string, unknown][]) {
-      if (typeof limit !== 'number' || !(limit > 0)) throw new BeamishError('option_invalid', `${name} must be a number above 0`);
+    for (const [name, limit] of Object.entries<unknown>({ ...options })) {
+      if (typeof limit !== 'number' || !(limit > 0))
+        throw new BeamishError('option_invalid', `${name} must be a number above 0`);
     }
     let ofNode = scopes.get(node);
     if (ofNode === undefined) scopes.set(node, (ofNode = new Map()));
@@ -76,7 +77,7 @@ export class Groups implements AsyncDisposable {
     try {
       await shared.started;
     } catch (error) {
-      release(node, scope, shared);
+      await release(node, scope, shared);
       throw error;
     }
     return new Groups(node, scope, shared);
@@ -148,7 +149,10 @@ export class Groups implements AsyncDisposable {
     const pids = pid instanceof Pid ? [pid] : [...pid];
     const foreign = pids.find(({ node }) => node !== this.#node.name);
     if (foreign !== undefined) {
-      throw new BeamishError('option_invalid', `only processes of ${this.#node.name} can join or leave here, not ${foreign}`);
+      throw new BeamishError(
+        'option_invalid',
+        `only processes of ${this.#node.name} can join or leave here, not ${foreign.toString()}`,
+      );
     }
     return pids;
   }

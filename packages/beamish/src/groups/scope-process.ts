@@ -41,7 +41,10 @@ export class ScopeProcess {
   async start(): Promise<void> {
     const { runtime } = this.#node;
     if (runtime.whereis(this.scope) !== undefined) {
-      throw new BeamishError('name_taken', `a process is registered as ${this.scope}; a scope needs the name for itself`);
+      throw new BeamishError(
+        'name_taken',
+        `a process is registered as ${this.scope}; a scope needs the name for itself`,
+      );
     }
     this.#supervisor = await runtime.startSupervisor({
       strategy: 'one_for_one',

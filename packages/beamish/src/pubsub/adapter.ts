@@ -9,7 +9,7 @@ export interface PubSubAdapterContext {
   readonly name: string;
   readonly logger: Logger;
   /** Takes a message from another node to the subscribers here. Never throws. */
-  deliver(topic: string, message: Term): void;
+  readonly deliver: (topic: string, message: Term) => void;
 }
 
 /**

@@ -29,13 +29,19 @@ export function pg2Adapter(options: Pg2Options = {}): PubSubAdapterFactory {
     }
   }
   if (broadcastPoolSize > poolSize) {
-    throw new BeamishError('option_invalid', `broadcastPoolSize (${broadcastPoolSize}) must not be above poolSize (${poolSize})`);
+    throw new BeamishError(
+      'option_invalid',
+      `broadcastPoolSize (${broadcastPoolSize}) must not be above poolSize (${poolSize})`,
+    );
   }
   return async (context) => {
     const names = workerNames(context.name, poolSize);
     const taken = names.find((name) => context.node.runtime.whereis(name) !== undefined);
     if (taken !== undefined) {
-      throw new BeamishError('name_taken', `${context.name} runs already on this node: a process is registered as ${taken}`);
+      throw new BeamishError(
+        'name_taken',
+        `${context.name} runs already on this node: a process is registered as ${taken}`,
+      );
     }
     const groups = await Groups.start(context.node, PG2_SCOPE);
     const adapter = new Pg2Adapter(context, groups, names, broadcastPoolSize);
@@ -123,7 +129,10 @@ class Pg2Adapter implements PubSubAdapter {
         const forward = parseForward(term);
         if (forward !== undefined) this.#context.deliver(forward.topic, forward.message);
         else if (this.#refused++ === 0) {
-          this.#context.logger.warn({ worker: name }, 'refused a message that is no broadcast; further ones are only counted');
+          this.#context.logger.warn(
+            { worker: name },
+            'refused a message that is no broadcast; further ones are only counted',
+          );
         }
       },
     };

@@ -55,9 +55,13 @@ export abstract class QueuedSubscription implements Subscription {
 
   constructor(host: SubscriptionHost, topic: string, options: SubscribeOptions) {
     const { queue = 1000, overflow = 'dropOldest', onDropped } = options;
-    if (!Number.isSafeInteger(queue) || queue < 1) throw new BeamishError('option_invalid', 'queue must be an integer of at least 1');
+    if (!Number.isSafeInteger(queue) || queue < 1)
+      throw new BeamishError('option_invalid', 'queue must be an integer of at least 1');
     if (!['dropOldest', 'dropNewest', 'disconnect'].includes(overflow)) {
-      throw new BeamishError('option_invalid', `overflow must be dropOldest, dropNewest or disconnect, not ${String(overflow)}`);
+      throw new BeamishError(
+        'option_invalid',
+        `overflow must be dropOldest, dropNewest or disconnect, not ${overflow}`,
+      );
     }
     this.host = host;
     this.topic = topic;
@@ -112,7 +116,8 @@ export abstract class QueuedSubscription implements Subscription {
     if (!this.#active) return;
     this.#active = false;
     this.host.remove(this);
-    if (why === 'overflow') this.host.logger.warn({ topic: this.topic }, 'a subscriber was disconnected: its queue is full');
+    if (why === 'overflow')
+      this.host.logger.warn({ topic: this.topic }, 'a subscriber was disconnected: its queue is full');
     this.ended(why);
   }
 
@@ -123,7 +128,10 @@ export abstract class QueuedSubscription implements Subscription {
   #drop(count: number): void {
     // One line when it begins to drop, not one per message.
     if (this.#untold === 0 && this.#overflow !== 'disconnect') {
-      this.host.logger.warn({ topic: this.topic, dropped: this.#dropped }, 'a subscriber does not keep up; dropping its messages');
+      this.host.logger.warn(
+        { topic: this.topic, dropped: this.#dropped },
+        'a subscriber does not keep up; dropping its messages',
+      );
     }
     this.#dropped += count;
     this.#untold += count;
@@ -182,7 +190,10 @@ export class ListenerSubscription extends QueuedSubscription {
         const result = this.#listener(message, this.topic);
         if (result instanceof Promise) await result;
       } catch (error) {
-        this.host.logger.error({ topic: this.topic, err: error }, 'a subscriber failed on a message; it goes on with the next');
+        this.host.logger.error(
+          { topic: this.topic, err: error },
+          'a subscriber failed on a message; it goes on with the next',
+        );
       }
     }
     this.#running = false;

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { initialDiscovery, step } from '../../src/discovery/discovery-core.ts';
-import type { DiscoveryEffect, DiscoveryInput, DiscoveryLimits, DiscoveryState, ReportOptions } from '../../src/discovery/discovery-core.ts';
+import type {
+  DiscoveryEffect,
+  DiscoveryInput,
+  DiscoveryLimits,
+  DiscoveryState,
+  ReportOptions,
+} from '../../src/discovery/discovery-core.ts';
 
 class Run {
   readonly state: DiscoveryState;
@@ -46,7 +52,7 @@ class Run {
   }
 }
 
-test('a name that is reported is dialled at once, one\'s own and connected ones are not', () => {
+test("a name that is reported is dialled at once, one's own and connected ones are not", () => {
   const run = new Run({}, ['c@h']);
   assert.deepEqual(run.found(['a@h', 'me@h', 'c@h', 'a@h']), ['a@h']);
   assert.deepEqual(run.found(['a@h', 'c@h']), []);
@@ -156,7 +162,10 @@ test('names that no node can have are refused', () => {
   const bad = ['', 'a', '@h', 'a@', 'a@b@c', 'a b@h', 'a@h\n', `${'a'.repeat(300)}@h`, 'a@-', '../x@h', 'é@h'];
   assert.deepEqual(run.found(bad), []);
   assert.equal(run.state.refused.get('s'), bad.length);
-  assert.equal(run.found(['web-1_x@10.0.0.5', 'a@::1', 'a@fd00::1', 'n@my-host.example.com', 'n@my_service', 'x@h']).length, 6);
+  assert.equal(
+    run.found(['web-1_x@10.0.0.5', 'a@::1', 'a@fd00::1', 'n@my-host.example.com', 'n@my_service', 'x@h']).length,
+    6,
+  );
 });
 
 test('only so many are dialled at one time', () => {
@@ -164,7 +173,10 @@ test('only so many are dialled at one time', () => {
   assert.deepEqual(run.found(['a@h', 'b@h', 'c@h', 'd@h']), ['a@h', 'b@h']);
   assert.deepEqual(run.fail('a@h'), ['c@h']);
   run.input({ type: 'nodeup', node: 'b@h' });
-  assert.deepEqual([...run.state.candidates.values()].map(({ status }) => status), ['waiting', 'connected', 'connecting', 'connecting']);
+  assert.deepEqual(
+    [...run.state.candidates.values()].map(({ status }) => status),
+    ['waiting', 'connected', 'connecting', 'connecting'],
+  );
 });
 
 test('whatever happens, each candidate is connected, being dialled, or has its time', () => {
@@ -174,7 +186,11 @@ test('whatever happens, each candidate is connected, being dialled, or has its t
       type: fc.constant('found' as const),
       source: fc.constantFrom('s', 't'),
       names: fc.array(name),
-      options: fc.record({ complete: fc.boolean(), disconnectLost: fc.boolean(), expiresAfter: fc.constantFrom(50, 1e9) }),
+      options: fc.record({
+        complete: fc.boolean(),
+        disconnectLost: fc.boolean(),
+        expiresAfter: fc.constantFrom(50, 1e9),
+      }),
     }),
     fc.record({ type: fc.constant('nodeup' as const), node: name }),
     fc.record({ type: fc.constant('nodedown' as const), node: name, reason: fc.constant('closed') }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { epmdHosts, startDiscovery } from '../../src/discovery/index.ts';
 import type { DiscoveryContext, DiscoveryStrategy } from '../../src/discovery/index.ts';
+import { atom } from '../../src/term/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { Mesh } from '../groups/mesh.ts';
 import type { MeshNode } from '../groups/mesh.ts';
@@ -45,11 +46,14 @@ test('a node that is away for long is found when it is back, with one line in th
   assert.equal(search.nodes()[0]?.status === 'connected', false);
   mesh.unreachable.clear();
   await eventually(() => connected(a, b));
-  assert.deepEqual(a.log.map(({ level, message }) => `${level} ${message}`), [
-    'info found a node',
-    'warn cannot connect to a node that was found; trying on',
-    'info connected to a node that was found',
-  ]);
+  assert.deepEqual(
+    a.log.map(({ level, message }) => `${level} ${message}`),
+    [
+      'info found a node',
+      'warn cannot connect to a node that was found; trying on',
+      'info connected to a node that was found',
+    ],
+  );
   assert.deepEqual(search.nodes(), [{ name: 'b@h', status: 'connected', strategies: ['epmd#0'], attempts: 0 }]);
 });
 
@@ -62,7 +66,10 @@ test('several strategies at once; a name left out by all is let go, and only the
   one.context?.report(['b@h', 'bad name']);
   two.context?.report(['b@h']);
   await eventually(() => connected(a, b));
-  assert.deepEqual(search.nodes().map(({ strategies }) => strategies), [['told#0', 'told#1']]);
+  assert.deepEqual(
+    search.nodes().map(({ strategies }) => strategies),
+    [['told#0', 'told#1']],
+  );
   assert.deepEqual(search.statistics().refused, { 'told#0': 1 });
   one.context?.report([], { disconnectLost: true });
   assert(connected(a, b));
@@ -80,6 +87,21 @@ test('a strategy that fails is started again; the others go on', async () => {
   await eventually(() => two.runs === 2);
   assert.equal(one.runs, 1);
   assert(a.log.some(({ message }) => message.startsWith('a discovery strategy failed')));
+});
+
+test('the dialler ended from outside is started again, and hears from its strategies anew', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [mesh.add('a@h'), mesh.add('b@h')];
+  await using search = await startDiscovery(a.node, epmdHosts({ hosts: ['b@h'] }), QUICK);
+  await eventually(() => connected(a, b));
+  const dialler = a.runtime.processes().find(({ label }) => label === 'discovery');
+  assert(dialler);
+  a.runtime.exit(dialler.pid, atom('kill'));
+  await eventually(() => !a.runtime.isAlive(dialler.pid));
+  await eventually(() => search.nodes()[0]?.status === 'connected');
+  mesh.disconnect(a, b);
+  await eventually(() => connected(a, b));
+  assert.equal(a.listeners.size, 1);
 });
 
 test('stop ends the search and leaves the connections', async () => {
@@ -100,6 +122,9 @@ test('stop ends the search and leaves the connections', async () => {
 
 test('bad hosts and limits are refused, every one named', async () => {
   await using mesh = new Mesh();
-  assert.throws(() => epmdHosts({ hosts: ['a@h', 'b', '@c'] }), { code: 'option_invalid', message: /these are not: b, @c$/ });
+  assert.throws(() => epmdHosts({ hosts: ['a@h', 'b', '@c'] }), {
+    code: 'option_invalid',
+    message: /these are not: b, @c$/,
+  });
   await assert.rejects(startDiscovery(mesh.add('a@h').node, [], { maxDelay: 0 }), { code: 'option_invalid' });
 });

@@ -78,7 +78,10 @@ class Play {
 }
 
 test('dnsPoll names every address, keeps what it knew while the lookup fails, and logs changes only', async (t) => {
-  const play = new Play(t, dnsPoll({ query: 'app.internal', basename: 'web', interval: 10, servers: ['127.0.0.1:5353'] }));
+  const play = new Play(
+    t,
+    dnsPoll({ query: 'app.internal', basename: 'web', interval: 10, servers: ['127.0.0.1:5353'] }),
+  );
   await eventually(() => play.reports.length > 0);
   assert.deepEqual(play.reports[0], { names: [], options: { disconnectLost: false } });
   assert.deepEqual(play.asked[0], { name: 'app.internal', options: { timeout: 1000, servers: ['127.0.0.1:5353'] } });
@@ -89,7 +92,10 @@ test('dnsPoll names every address, keeps what it knew while the lookup fails, an
   const before = play.asked.length;
   await eventually(() => play.asked.length > before + 5);
   const reports = play.reports.length;
-  assert.deepEqual(play.lines.map(({ message }) => message), ['the DNS lookup failed; keeping what was found, trying on']);
+  assert.deepEqual(
+    play.lines.map(({ message }) => message),
+    ['the DNS lookup failed; keeping what was found, trying on'],
+  );
   play.answer = ['10.0.0.2'];
   await eventually(() => play.reports.length > reports);
   assert.deepEqual(play.reports.at(-1)?.names, ['web@10.0.0.2']);
@@ -128,7 +134,10 @@ test('with a secret packets are encrypted, each anew, and others are dropped', a
   play.hear(encryptPacket(heartbeat('wrong@h'), gossipKey('other'), new Uint8Array(16)));
   play.hear(encryptPacket(heartbeat('right@h'), key, new Uint8Array(16)));
   assert.deepEqual(play.names, ['right@h']);
-  assert.deepEqual(play.lines.map(({ message }) => message), ['dropped a packet that is no gossip of this cluster; further ones too']);
+  assert.deepEqual(
+    play.lines.map(({ message }) => message),
+    ['dropped a packet that is no gossip of this cluster; further ones too'],
+  );
 });
 
 test('invented names are limited in rate, known ones are not; impossible ones and floods are dropped', async (t) => {
@@ -146,12 +155,15 @@ test('invented names are limited in rate, known ones are not; impossible ones an
   assert.equal(play.names.at(-1), 'later@h');
   for (let index = 0; index < 1000; index++) play.hear(heartbeat('n1@h'));
   assert(play.names.length < 300, 'a flood is cut off');
-  assert.deepEqual(play.lines.map(({ message }) => message.replace(/\d+/, 'N')), [
-    'too many new names by gossip; further ones must wait',
-    'dropped gossip of a name that no node can have',
-    'dropped a packet that is no gossip of this cluster; further ones too',
-    'more than N gossip packets in a second; the rest is dropped',
-  ]);
+  assert.deepEqual(
+    play.lines.map(({ message }) => message.replace(/\d+/, 'N')),
+    [
+      'too many new names by gossip; further ones must wait',
+      'dropped gossip of a name that no node can have',
+      'dropped a packet that is no gossip of this cluster; further ones too',
+      'more than N gossip packets in a second; the rest is dropped',
+    ],
+  );
 });
 
 test('a port that is taken is told once, and tried again', async (t) => {
@@ -159,10 +171,10 @@ test('a port that is taken is told once, and tried again', async (t) => {
   await eventually(() => play.binds > 3);
   play.refuseBind = false;
   await eventually(() => play.sent.length > 0);
-  assert.deepEqual(play.lines.map(({ message }) => message), [
-    'cannot open the gossip socket; trying on',
-    'the gossip socket is open now',
-  ]);
+  assert.deepEqual(
+    play.lines.map(({ message }) => message),
+    ['cannot open the gossip socket; trying on', 'the gossip socket is open now'],
+  );
 });
 
 test('gossip checks its options', () => {

@@ -77,7 +77,10 @@ class Net {
   connect(a: number, b: number): void {
     if (a === b || (a >= OURS && b >= OURS) || this.up.has(pair(a, b))) return;
     this.up.add(pair(a, b));
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       if (this.eager && to < OURS) this.input(to, { type: 'nodeup', node: nodeName(from) });
       else this.channel(from, to).push({ up: true });
     }
@@ -85,7 +88,10 @@ class Net {
 
   cut(a: number, b: number, keep: number): void {
     if (!this.up.delete(pair(a, b))) return;
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const items = this.channel(from, to);
       const firstLoss = items.findLastIndex((item) => 'lost' in item || 'up' in item) + 1;
       items.splice(Math.max(firstLoss, items.length - (keep % 4)));
@@ -106,7 +112,8 @@ class Net {
   #deliverToCore(core: ScopeState, from: number, to: number, item: Item): void {
     const node = nodeName(from);
     if ('message' in item) {
-      if (item.to === 'name' || item.to === core.options.self.key) this.input(to, { type: 'message', message: item.message });
+      if (item.to === 'name' || item.to === core.options.self.key)
+        this.input(to, { type: 'message', message: item.message });
     } else if ('down' in item) this.input(to, { type: 'down', pid: item.down });
     else if ('up' in item) this.input(to, { type: 'nodeup', node });
     else {
@@ -205,7 +212,9 @@ for (const eager of [false, true]) {
         for (const group of GROUPS) {
           const all = [0, 1, 2, 3].map((index) => net.localMembers(index, group));
           for (const [index, core] of net.cores) {
-            const seen = membersOf(core, group).map((pid) => pid.key).toSorted();
+            const seen = membersOf(core, group)
+              .map((pid) => pid.key)
+              .toSorted();
             assert.deepEqual(seen, all.flat().toSorted(), `view of ${nodeName(index)}`);
           }
           for (const [index, pg] of net.stricts) {

@@ -18,11 +18,21 @@ function message(state: ScopeState, ...elements: Term[]): ScopeEffect[] {
   return step(state, { type: 'message', message: tuple(...elements) });
 }
 function sync(...groups: [Term, Term][]): Term[] {
-  return [atom('$gen_cast'), tuple(atom('sync'), PEER, groups.map(([group, pids]) => tuple(group, pids)))];
+  return [
+    atom('$gen_cast'),
+    tuple(
+      atom('sync'),
+      PEER,
+      groups.map(([group, pids]) => tuple(group, pids)),
+    ),
+  ];
 }
-const sends = (effects: ScopeEffect[]): Term[] => effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
-const events = (effects: ScopeEffect[]): GroupEvent[] => effects.flatMap((effect) => (effect.type === 'event' ? [effect.event] : []));
-const refusals = (effects: ScopeEffect[]): string[] => effects.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []));
+const sends = (effects: ScopeEffect[]): Term[] =>
+  effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
+const events = (effects: ScopeEffect[]): GroupEvent[] =>
+  effects.flatMap((effect) => (effect.type === 'event' ? [effect.event] : []));
+const refusals = (effects: ScopeEffect[]): string[] =>
+  effects.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []));
 
 function connected(options = {}): ScopeState {
   const state = scope(options);
@@ -76,7 +86,9 @@ test('a peer learned from its sync is told ours before anything else', () => {
 
 test('join and leave tell every peer exactly what changed', () => {
   const state = connected();
-  assert.deepEqual(sends(step(state, { type: 'join', group: g, pids: [local(7)] })), [tuple(atom('join'), SELF, g, local(7))]);
+  assert.deepEqual(sends(step(state, { type: 'join', group: g, pids: [local(7)] })), [
+    tuple(atom('join'), SELF, g, local(7)),
+  ]);
   assert.deepEqual(sends(step(state, { type: 'join', group: g, pids: [local(7), local(8)] })), [
     tuple(atom('join'), SELF, g, [local(7), local(8)]),
   ]);
@@ -110,7 +122,10 @@ test('a sync replaces what was known, and only the difference is an event', () =
 });
 
 test('the end of a peer, or of its connection, takes its members away once', () => {
-  for (const end of [{ type: 'down', pid: PEER }, { type: 'nodedown', node: 'b@h' }] as ScopeInput[]) {
+  for (const end of [
+    { type: 'down', pid: PEER },
+    { type: 'nodedown', node: 'b@h' },
+  ] as ScopeInput[]) {
     const state = connected();
     message(state, atom('join'), PEER, g, remote(1));
     assert.deepEqual(events(step(state, end)), [{ type: 'leave', group: g, pids: [remote(1)] }]);
@@ -151,7 +166,9 @@ test('what pg does not know is refused, not fatal, and reported once per node', 
     assert.deepEqual(refusals(step(state, { type: 'message', message: bad })), ['not a message of pg']);
   }
   const foreign = message(state, atom('join'), PEER, g, new Pid('c@h', 1, 0, 1));
-  assert.deepEqual(foreign, [{ type: 'refused', node: 'b@h', reason: 'members that are not on the announcing node', first: true }]);
+  assert.deepEqual(foreign, [
+    { type: 'refused', node: 'b@h', reason: 'members that are not on the announcing node', first: true },
+  ]);
   assert.equal(state.refused, 8);
   assert.deepEqual(message(state, atom('leave'), PEER, remote(77), ['nowhere']), []);
 });
@@ -162,7 +179,9 @@ test('a lying peer cannot make memory grow: members and names have a limit per n
   assert.equal(membersOf(state, g).length, 3);
   assert.deepEqual(refusals(effects), ['more members than the limit']);
   message(state, atom('leave'), PEER, remote(1), [g]);
-  assert.deepEqual(refusals(message(state, atom('join'), PEER, 'x'.repeat(200), remote(1))), ['more members than the limit']);
+  assert.deepEqual(refusals(message(state, atom('join'), PEER, 'x'.repeat(200), remote(1))), [
+    'more members than the limit',
+  ]);
   // A leave of what was not recorded changes nothing; there is room again.
   message(state, atom('leave'), PEER, remote(5), [g]);
   assert.deepEqual(refusals(message(state, atom('join'), PEER, 'h', remote(1))), []);

@@ -76,9 +76,14 @@ test('a scope ended from outside is started again, and announces its members ane
   await eventually(() => ofA.members(g).length === 2 && ofB.members(g).length === 2);
   const first = a.runtime.whereis('scope') as Pid;
   b.runtime.exit(first, atom('kill'));
-  await eventually(() => a.runtime.whereis('scope')?.equals(first) === false && ofB.members(g).length === 2 && ofA.members(g).length === 2);
+  await eventually(
+    () =>
+      a.runtime.whereis('scope')?.equals(first) === false && ofB.members(g).length === 2 && ofA.members(g).length === 2,
+  );
   a.runtime.exit(pid, atom('kill'));
-  await eventually(() => ofA.members(g).length === 1 && ofB.members(g).length === 1, { describe: 'monitors are set again' });
+  await eventually(() => ofA.members(g).length === 1 && ofB.members(g).length === 1, {
+    describe: 'monitors are set again',
+  });
 });
 
 test('a listener may join and leave; one that throws is logged and the others go on', async () => {
@@ -88,7 +93,9 @@ test('a listener may join and leave; one that throws is logged and the others go
   ofA.monitor(g, () => {
     throw new Error('listener');
   });
-  const listening = ofA.monitor(g, ({ type }) => (type === 'join' ? ofA.join('answer', answer) : ofA.leave('answer', answer)));
+  const listening = ofA.monitor(g, ({ type }) =>
+    type === 'join' ? ofA.join('answer', answer) : ofA.leave('answer', answer),
+  );
   mesh.connect(a, b);
   const asking = member(b);
   ofB.join(g, asking);
@@ -136,7 +143,13 @@ test('nonsense sent to the scope is refused once in the log, and does no harm', 
   await using _ = mesh;
   mesh.connect(a, b);
   ofA.join(g, member(a));
-  for (const message of [1, 'x', tuple(atom('join'), 1, 2, 3), tuple(atom('DOWN'), 1, 2, 3, 4), tuple(atom('$gen_call'), 1, 2)]) {
+  for (const message of [
+    1,
+    'x',
+    tuple(atom('join'), 1, 2, 3),
+    tuple(atom('DOWN'), 1, 2, 3, 4),
+    tuple(atom('$gen_call'), 1, 2),
+  ]) {
     b.runtime.send({ name: 'scope', node: a.name }, message);
   }
   await eventually(() => ofA.statistics().refused === 5);

@@ -16,10 +16,12 @@ export interface LogLine {
 }
 
 export function recordingLogger(lines: LogLine[], bindings: object = {}): Logger {
-  const method = (level: string): LogMethod => (fields: object | string, message?: string) => {
-    if (typeof fields === 'string') lines.push({ level, message: fields, fields: { ...bindings } });
-    else lines.push({ level, message: message ?? '', fields: { ...bindings, ...fields } });
-  };
+  const method =
+    (level: string): LogMethod =>
+    (fields: object | string, message?: string) => {
+      if (typeof fields === 'string') lines.push({ level, message: fields, fields: { ...bindings } });
+      else lines.push({ level, message: message ?? '', fields: { ...bindings, ...fields } });
+    };
   return {
     trace: method('trace'),
     debug: method('debug'),
@@ -84,12 +86,18 @@ export class Mesh implements AsyncDisposable {
   }
 
   peersOf(name: string): string[] {
-    return [...this.#connected].filter((pair) => pair.split(' ').includes(name)).map((pair) => pair.split(' ').find((each) => each !== name) ?? '');
+    return [...this.#connected]
+      .filter((pair) => pair.split(' ').includes(name))
+      .map((pair) => pair.split(' ').find((each) => each !== name) ?? '');
   }
 
   connect(a: MeshNode, b: MeshNode): void {
     this.#connected.add(key(a.name, b.name));
-    for (const [node, other] of [[a, b], [b, a]] as const) emit(node, { type: 'nodeup', node: other.name } as NodeEvent);
+    for (const [node, other] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      emit(node, { type: 'nodeup', node: other.name } as NodeEvent);
   }
 
   /** Nodes that refuse connections. */
@@ -100,13 +108,17 @@ export class Mesh implements AsyncDisposable {
   dial(from: MeshNode, name: string): void {
     this.dialled.push(`${from.name} ${name}`);
     const other = this.nodes.get(name);
-    if (other === undefined || this.unreachable.has(name)) throw new BeamishError('connection_refused', `${name} refuses`);
+    if (other === undefined || this.unreachable.has(name))
+      throw new BeamishError('connection_refused', `${name} refuses`);
     if (!this.#connected.has(key(from.name, name))) this.connect(from, other);
   }
 
   disconnect(a: MeshNode, b: MeshNode): void {
     if (!this.#connected.delete(key(a.name, b.name))) return;
-    for (const [node, other] of [[a, b], [b, a]] as const) {
+    for (const [node, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       node.runtime.connectionLost(other.name);
       emit(node, { type: 'nodedown', node: other.name, reason: 'closed' } as NodeEvent);
     }

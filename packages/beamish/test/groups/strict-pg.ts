@@ -64,8 +64,10 @@ export class StrictPg {
     if (isAtom(tag, '$gen_cast') && term.length === 2 && isTuple(first, 3) && isAtom(first.elements[0], 'sync')) {
       this.#sync(this.#pid(first.elements[1]), first.elements[2]);
     } else if (isAtom(tag, 'discover') && term.length === 2) this.#discover(this.#pid(first));
-    else if (isAtom(tag, 'join') && term.length === 4) this.#join(this.#pid(first), second, this.#pids(third, first as Pid));
-    else if (isAtom(tag, 'leave') && term.length === 4) this.#leave(this.#pid(first), this.#pids(second, first as Pid), third);
+    else if (isAtom(tag, 'join') && term.length === 4)
+      this.#join(this.#pid(first), second, this.#pids(third, first as Pid));
+    else if (isAtom(tag, 'leave') && term.length === 4)
+      this.#leave(this.#pid(first), this.#pids(second, first as Pid), third);
     else throw new PgCrash('unknown message');
   }
 
@@ -84,7 +86,10 @@ export class StrictPg {
       if (!isTuple(entry, 2)) throw new PgCrash('sync entry');
       const key = keyOf(entry.elements[0]);
       if (groups.has(key)) throw new PgCrash('a group twice in a sync');
-      groups.set(key, this.#pids(entry.elements[1], peer).map((pid) => pid.key));
+      groups.set(
+        key,
+        this.#pids(entry.elements[1], peer).map((pid) => pid.key),
+      );
     }
     this.remote.set(peer.key, groups);
   }

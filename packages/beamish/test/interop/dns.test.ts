@@ -38,9 +38,26 @@ class Dns {
     const file = directory.file('hosts');
     await writeFile(file, '');
     const port = await freePort();
-    const own = ['--keep-in-foreground', '--no-resolv', '--no-hosts', '--log-facility=-', '--pid-file', '--user=', '--conf-file=/dev/null'];
-    const where = [`--port=${port}`, '--listen-address=127.0.0.1', '--bind-interfaces', `--addn-hosts=${file}`, '--local-ttl=0', '--local=/test/'];
-    const dns = new Dns(port, file, () => startChild(requirePeer('dnsmasq'), [...own, ...where], { name: 'dnsmasq', t }));
+    const own = [
+      '--keep-in-foreground',
+      '--no-resolv',
+      '--no-hosts',
+      '--log-facility=-',
+      '--pid-file',
+      '--user=',
+      '--conf-file=/dev/null',
+    ];
+    const where = [
+      `--port=${port}`,
+      '--listen-address=127.0.0.1',
+      '--bind-interfaces',
+      `--addn-hosts=${file}`,
+      '--local-ttl=0',
+      '--local=/test/',
+    ];
+    const dns = new Dns(port, file, () =>
+      startChild(requirePeer('dnsmasq'), [...own, ...where], { name: 'dnsmasq', t }),
+    );
     await dns.#child.waitForOutput(/read .*hosts/);
     return dns;
   }
@@ -80,15 +97,31 @@ async function startNode(t: TestContext, epmdPort: number, number: number): Prom
   return { node, logs };
 }
 
-async function join(t: TestContext, dns: Dns, epmdPort: number, number: number, more: Partial<DnsPollOptions> = {}): Promise<Side> {
+async function join(
+  t: TestContext,
+  dns: Dns,
+  epmdPort: number,
+  number: number,
+  more: Partial<DnsPollOptions> = {},
+): Promise<Side> {
   const { node, logs } = await startNode(t, epmdPort, number);
-  const strategy = dnsPoll({ query: QUERY, basename: 'web', interval: INTERVAL, servers: [`127.0.0.1:${dns.port}`], ...more });
+  const strategy = dnsPoll({
+    query: QUERY,
+    basename: 'web',
+    interval: INTERVAL,
+    servers: [`127.0.0.1:${dns.port}`],
+    ...more,
+  });
   const discovery = await startDiscovery(node, strategy);
   t.after(() => discovery.stop());
   return { node, discovery, logs };
 }
 
-const names = ({ node }: Side): string[] => node.nodes().map(({ name }) => name).toSorted();
+const names = ({ node }: Side): string[] =>
+  node
+    .nodes()
+    .map(({ name }) => name)
+    .toSorted();
 
 test('a node added to the name is in the cluster within the interval and a second', options, async (t) => {
   const dns = await Dns.start(t);
@@ -102,29 +135,40 @@ test('a node added to the name is in the cluster within the interval and a secon
     const started = performance.now();
     await dns.serve(...addresses);
     await eventually(() => names(one).includes(`web@127.0.0.${number}`), { timeout: INTERVAL + 1000 });
-    t.diagnostic(`connected ${Math.round(performance.now() - started)} ms after it was added, with an interval of ${INTERVAL} ms`);
+    t.diagnostic(
+      `connected ${Math.round(performance.now() - started)} ms after it was added, with an interval of ${INTERVAL} ms`,
+    );
   }
   assert.equal(names(one).length, 4);
-  assert.deepEqual(one.logs.warnings().map(({ msg }) => msg), []);
+  assert.deepEqual(
+    one.logs.warnings().map(({ msg }) => msg),
+    [],
+  );
 });
 
-test('a node taken out of the name stays; severed it is let go, and back in the name it is back', options, async (t) => {
-  const dns = await Dns.start(t);
-  const epmdPort = await freePort();
-  const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
-  await dns.serve('127.0.0.11', '127.0.0.12');
-  await eventually(() => names(one).length === 1 && names(two).length === 1);
-  await dns.serve('127.0.0.11');
-  await eventually(() => one.logs.lines.some(({ msg }) => msg === 'a node is not listed any more; it stays connected'));
-  assert.deepEqual(names(one), [two.node.name]);
-  // Gone from the name for both sides; neither looks for it any more.
-  await dns.serve();
-  await eventually(() => one.discovery.nodes().length + two.discovery.nodes().length === 0);
-  one.node.disconnect(two.node.name);
-  await eventually(() => names(one).length + names(two).length === 0);
-  await dns.serve('127.0.0.11', '127.0.0.12');
-  await eventually(() => names(one).length === 1 && names(two).length === 1, { timeout: INTERVAL + 1000 });
-});
+test(
+  'a node taken out of the name stays; severed it is let go, and back in the name it is back',
+  options,
+  async (t) => {
+    const dns = await Dns.start(t);
+    const epmdPort = await freePort();
+    const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
+    await dns.serve('127.0.0.11', '127.0.0.12');
+    await eventually(() => names(one).length === 1 && names(two).length === 1);
+    await dns.serve('127.0.0.11');
+    await eventually(() =>
+      one.logs.lines.some(({ msg }) => msg === 'a node is not listed any more; it stays connected'),
+    );
+    assert.deepEqual(names(one), [two.node.name]);
+    // Gone from the name for both sides; neither looks for it any more.
+    await dns.serve();
+    await eventually(() => one.discovery.nodes().length + two.discovery.nodes().length === 0);
+    one.node.disconnect(two.node.name);
+    await eventually(() => names(one).length + names(two).length === 0);
+    await dns.serve('127.0.0.11', '127.0.0.12');
+    await eventually(() => names(one).length === 1 && names(two).length === 1, { timeout: INTERVAL + 1000 });
+  },
+);
 
 test('a listed node that is severed, or dead and started again, is found again', options, async (t) => {
   const dns = await Dns.start(t);
@@ -164,7 +208,10 @@ test('while the DNS server is away nothing is lost, and it is told once', option
   await dns.serve('127.0.0.11', '127.0.0.12', '::1');
   const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
   await eventually(() => names(one).length === 1 && names(two).length === 1);
-  assert(one.discovery.nodes().some(({ name }) => name === 'web@::1'), 'AAAA records count too');
+  assert(
+    one.discovery.nodes().some(({ name }) => name === 'web@::1'),
+    'AAAA records count too',
+  );
   await dns.stop();
   const failed = (): number => one.logs.warnings().filter(({ msg }) => msg.startsWith('the DNS lookup failed')).length;
   await eventually(() => failed() === 1, { timeout: 10_000 });

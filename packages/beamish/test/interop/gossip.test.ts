@@ -26,7 +26,9 @@ const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${na
 const sources =
   real === undefined
     ? [fixture('gossip_stand_in.ex')]
-    : ['logger', 'strategy/state', 'strategy/strategy', 'strategy/gossip', 'supervisor'].map((name) => join(real, `lib/${name}.ex`));
+    : ['logger', 'strategy/state', 'strategy/strategy', 'strategy/gossip', 'supervisor'].map((name) =>
+        join(real, `lib/${name}.ex`),
+      );
 
 interface Side {
   readonly node: Node;
@@ -35,13 +37,21 @@ interface Side {
 
 async function start(t: TestContext, name: string, epmdPort: number, itsCookie = cookie): Promise<Side> {
   const logs = collectLogs();
-  const node = await Node.start({ name, cookie: itsCookie, epmd: { port: epmdPort }, world: realWorld({ logger: logs.logger }) });
+  const node = await Node.start({
+    name,
+    cookie: itsCookie,
+    epmd: { port: epmdPort },
+    world: realWorld({ logger: logs.logger }),
+  });
   t.after(() => node.stop());
   return { node, logs };
 }
 
 async function search(t: TestContext, { node }: Side, gossipOptions: GossipOptions): Promise<Discovery> {
-  const discovery = await startDiscovery(node, gossip({ interval: 100, ...gossipOptions }), { minDelay: 20, maxDelay: 200 });
+  const discovery = await startDiscovery(node, gossip({ interval: 100, ...gossipOptions }), {
+    minDelay: 20,
+    maxDelay: 200,
+  });
   t.after(() => discovery.stop());
   return discovery;
 }
@@ -73,9 +83,14 @@ for (const secret of [undefined, 'a secret']) {
       broadcastOnly: true,
       ...(secret === undefined ? {} : { secret }),
     });
-    await eventually(async () => (await evalElixir(beam, 'GossipPeer.names()')).includes(side.node.name), { timeout: 10_000 });
+    await eventually(async () => (await evalElixir(beam, 'GossipPeer.names()')).includes(side.node.name), {
+      timeout: 10_000,
+    });
     await eventually(() => connected(side.node, beam.name), { timeout: 10_000 });
-    assert.deepEqual(discovery.nodes().map(({ name, status }) => [name, status]), [[beam.name, 'connected']]);
+    assert.deepEqual(
+      discovery.nodes().map(({ name, status }) => [name, status]),
+      [[beam.name, 'connected']],
+    );
     side.node.disconnect(beam.name);
     await eventually(() => connected(side.node, beam.name), { timeout: 10_000 });
     assert.deepEqual(side.logs.warnings(), []);
@@ -86,9 +101,19 @@ for (const secret of [undefined, 'a secret']) {
     const udp = await freePort({ protocol: 'udp' });
     const { node } = await start(t, 'ts@127.0.0.1', epmdPort);
     const beam = await elixirNode(t, epmdPort);
-    const strategy = gossip({ port: udp, interface: '127.0.0.2', address: '127.0.0.1', broadcastOnly: true, interval: 100, ...(secret === undefined ? {} : { secret }) });
+    const strategy = gossip({
+      port: udp,
+      interface: '127.0.0.2',
+      address: '127.0.0.1',
+      broadcastOnly: true,
+      interval: 100,
+      ...(secret === undefined ? {} : { secret }),
+    });
     // Our strategy speaks and does not listen.
-    const mute = { name: 'mute', run: (context: Parameters<typeof strategy.run>[0]) => strategy.run({ ...context, report() {} }) };
+    const mute = {
+      name: 'mute',
+      run: (context: Parameters<typeof strategy.run>[0]) => strategy.run({ ...context, report() {} }),
+    };
     const discovery = await startDiscovery(node, mute);
     t.after(() => discovery.stop());
     await evalElixir(beam, `GossipPeer.start(${udp}, ${elixirSecret}, true)`);
@@ -97,38 +122,52 @@ for (const secret of [undefined, 'a secret']) {
   });
 }
 
-test('two Beamish nodes find each other by multicast, each time they are severed, on one connection', { timeout: 60_000 }, async (t) => {
-  const epmdPort = await freePort();
-  const udp = await freePort({ protocol: 'udp' });
-  const sides = [await start(t, 'one@127.0.0.1', epmdPort), await start(t, 'two@127.0.0.1', epmdPort)];
-  for (const side of sides) await search(t, side, { port: udp, multicastInterface: '127.0.0.1', secret: 's' });
-  const [one, two] = sides.map(({ node }) => node) as [Node, Node];
-  for (let round = 0; round < 10; round++) {
+test(
+  'two Beamish nodes find each other by multicast, each time they are severed, on one connection',
+  { timeout: 60_000 },
+  async (t) => {
+    const epmdPort = await freePort();
+    const udp = await freePort({ protocol: 'udp' });
+    const sides = [await start(t, 'one@127.0.0.1', epmdPort), await start(t, 'two@127.0.0.1', epmdPort)];
+    for (const side of sides) await search(t, side, { port: udp, multicastInterface: '127.0.0.1', secret: 's' });
+    const [one, two] = sides.map(({ node }) => node) as [Node, Node];
+    for (let round = 0; round < 10; round++) {
+      await eventually(() => connected(one, two.name) && connected(two, one.name), { timeout: 10_000 });
+      (round % 2 === 0 ? one : two).disconnect(round % 2 === 0 ? two.name : one.name);
+    }
     await eventually(() => connected(one, two.name) && connected(two, one.name), { timeout: 10_000 });
-    (round % 2 === 0 ? one : two).disconnect(round % 2 === 0 ? two.name : one.name);
-  }
-  await eventually(() => connected(one, two.name) && connected(two, one.name), { timeout: 10_000 });
-  assert.equal(one.nodes().length, 1);
-  assert.equal(two.nodes().length, 1);
-  for (const { logs } of sides) assert.deepEqual(logs.warnings().map(({ msg }) => msg), []);
-});
+    assert.equal(one.nodes().length, 1);
+    assert.equal(two.nodes().length, 1);
+    for (const { logs } of sides)
+      assert.deepEqual(
+        logs.warnings().map(({ msg }) => msg),
+        [],
+      );
+  },
+);
 
-test('another secret, another cookie: not connected, told once, and the others go on', { timeout: 60_000 }, async (t) => {
-  const epmdPort = await freePort();
-  const udp = await freePort({ protocol: 'udp' });
-  const one = await start(t, 'one@127.0.0.1', epmdPort);
-  const two = await start(t, 'two@127.0.0.1', epmdPort);
-  const stranger = await start(t, 'stranger@127.0.0.1', epmdPort);
-  const thief = await start(t, 'thief@127.0.0.1', epmdPort, 'othercookie');
-  const common = { port: udp, multicastInterface: '127.0.0.1', interval: 50 };
-  await search(t, stranger, { ...common, secret: 'other' });
-  await search(t, thief, { ...common, secret: 's' });
-  await search(t, one, { ...common, secret: 's' });
-  const warned = (text: string): number => one.logs.warnings().filter(({ msg }) => msg.includes(text)).length;
-  await eventually(() => warned('no gossip of this cluster') > 0 && warned('cannot connect to a node') > 0, { timeout: 10_000 });
-  await search(t, two, { ...common, secret: 's' });
-  await eventually(() => connected(one.node, two.node.name), { timeout: 10_000 });
-  assert.equal(warned('no gossip of this cluster'), 1);
-  assert.equal(warned('cannot connect to a node'), 1);
-  assert.equal(connected(one.node, stranger.node.name) || connected(one.node, thief.node.name), false);
-});
+test(
+  'another secret, another cookie: not connected, told once, and the others go on',
+  { timeout: 60_000 },
+  async (t) => {
+    const epmdPort = await freePort();
+    const udp = await freePort({ protocol: 'udp' });
+    const one = await start(t, 'one@127.0.0.1', epmdPort);
+    const two = await start(t, 'two@127.0.0.1', epmdPort);
+    const stranger = await start(t, 'stranger@127.0.0.1', epmdPort);
+    const thief = await start(t, 'thief@127.0.0.1', epmdPort, 'othercookie');
+    const common = { port: udp, multicastInterface: '127.0.0.1', interval: 50 };
+    await search(t, stranger, { ...common, secret: 'other' });
+    await search(t, thief, { ...common, secret: 's' });
+    await search(t, one, { ...common, secret: 's' });
+    const warned = (text: string): number => one.logs.warnings().filter(({ msg }) => msg.includes(text)).length;
+    await eventually(() => warned('no gossip of this cluster') > 0 && warned('cannot connect to a node') > 0, {
+      timeout: 10_000,
+    });
+    await search(t, two, { ...common, secret: 's' });
+    await eventually(() => connected(one.node, two.node.name), { timeout: 10_000 });
+    assert.equal(warned('no gossip of this cluster'), 1);
+    assert.equal(warned('cannot connect to a node'), 1);
+    assert.equal(connected(one.node, stranger.node.name) || connected(one.node, thief.node.name), false);
+  },
+);

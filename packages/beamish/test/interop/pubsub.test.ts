@@ -28,7 +28,9 @@ const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${na
 const sources =
   real === undefined
     ? [fixture('pubsub_stand_in.ex')]
-    : ['adapter', 'pg2', 'supervisor', 'application'].map((name) => join(real, `lib/phoenix/pubsub/${name}.ex`)).concat(join(real, 'lib/phoenix/pubsub.ex'));
+    : ['adapter', 'pg2', 'supervisor', 'application']
+        .map((name) => join(real, `lib/phoenix/pubsub/${name}.ex`))
+        .concat(join(real, 'lib/phoenix/pubsub.ex'));
 
 interface Side {
   readonly node: Node;
@@ -61,7 +63,9 @@ async function meet({ pubsub }: Side, beam: Beam): Promise<void> {
   await eventually(async () => (await evalElixir(beam, 'Peer.broadcast("probe", :probe)'), seen));
   probe.cancel();
   await evalElixir(beam, 'Peer.subscribe("probe")');
-  await eventually(async () => (pubsub.broadcast('probe', atom('probe')), (await evalElixir(beam, 'Peer.got()')) !== '[]'));
+  await eventually(
+    async () => (pubsub.broadcast('probe', atom('probe')), (await evalElixir(beam, 'Peer.got()')) !== '[]'),
+  );
 }
 
 function collect(pubsub: PubSub, topic: string): Term[] {
@@ -88,7 +92,9 @@ test('broadcasts reach the other side, in both directions, as they are', options
   pubsub.broadcast('orders:new', { id: 2, by: 'ts' });
   pubsub.broadcast('orders:old', { id: 3 });
   // It is subscribed to what it broadcast itself, too.
-  await eventually(async () => (await evalElixir(beam, 'Peer.got() |> Enum.filter(&is_map/1) |> Enum.map(& &1["id"])')) === '[1, 2]');
+  await eventually(
+    async () => (await evalElixir(beam, 'Peer.got() |> Enum.filter(&is_map/1) |> Enum.map(& &1["id"])')) === '[1, 2]',
+  );
   assert.equal(await evalElixir(beam, 'List.last(Peer.got())'), '%{"by" => "ts", "id" => 2}');
   assert.equal(got.length, 2, 'and the subscriber here got its own');
   assert.deepEqual(logs.warnings(), []);
@@ -103,7 +109,10 @@ test('a thousand messages each way keep their order', options, async (t) => {
   for (const number of numbers) pubsub.broadcast('here', number);
   await eventually(() => got.length === 1000);
   assert.deepEqual(got, numbers);
-  await eventually(async () => (await evalElixir(beam, '(Peer.got() |> Enum.reject(& &1 == :probe)) == Enum.to_list(1..1000)')) === 'true');
+  await eventually(
+    async () =>
+      (await evalElixir(beam, '(Peer.got() |> Enum.reject(& &1 == :probe)) == Enum.to_list(1..1000)')) === 'true',
+  );
 });
 
 test('direct broadcasts go to one node', options, async (t) => {
@@ -117,7 +126,7 @@ test('direct broadcasts go to one node', options, async (t) => {
   pubsub.directBroadcast(beam.name, 't', 2);
   third.pubsub.directBroadcast(node.name, 't', 3);
   await eventually(async () => got.length === 2 && (await theirs(beam)) === '[2]');
-  assert.deepEqual([...got].toSorted(), [1, 3]);
+  assert.deepEqual(new Set(got), new Set([1, 3]));
   assert.deepEqual(ofThird, []);
 });
 
@@ -139,8 +148,18 @@ test('each of three nodes gets a broadcast exactly once', options, async (t) => 
   // From each sender something follows that shows all before it has come.
   first.pubsub.broadcast('t', atom('end'));
   second.pubsub.broadcast('t', atom('end'));
-  await eventually(async () => got.every((each) => each.length === 5) && (await evalElixir(beam, 'Enum.count(Peer.got(), & &1 == :end)')) === '2');
-  for (const each of got) assert.deepEqual(each.filter((message) => typeof message === 'number').toSorted(), [1, 2, 3]);
+  await eventually(
+    async () =>
+      got.every((each) => each.length === 5) &&
+      (await evalElixir(beam, 'Enum.count(Peer.got(), & &1 == :end)')) === '2',
+  );
+  for (const each of got) {
+    const numbers = each.filter((message) => typeof message === 'number');
+    assert.deepEqual(
+      numbers.toSorted((a, b) => a - b),
+      [1, 2, 3],
+    );
+  }
   assert.equal(await evalElixir(beam, 'Enum.sort(Enum.filter(Peer.got(), &is_integer/1))'), '[1, 2, 3]');
 });
 
@@ -160,7 +179,9 @@ test('pools: the workers have the same names, and any topic comes through', opti
   const { pubsub, beam, node } = await setup(t, { poolSize: 3, broadcastPoolSize: 2 });
   const groups = [ADAPTER, `${ADAPTER}_2`, `${ADAPTER}_3`];
   for (const group of groups) {
-    await eventually(async () => (await evalElixir(beam, `length(:pg.get_members(Phoenix.PubSub, :"Elixir.${group}"))`)) === '2');
+    await eventually(
+      async () => (await evalElixir(beam, `length(:pg.get_members(Phoenix.PubSub, :"Elixir.${group}"))`)) === '2',
+    );
     assert(node.runtime.whereis(`Elixir.${group}`));
   }
   const topics = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -169,9 +190,16 @@ test('pools: the workers have the same names, and any topic comes through', opti
     await evalElixir(beam, `Peer.subscribe("${topic}")`);
     pubsub.broadcast(topic, topic);
   }
-  await eventually(async () => (await evalElixir(beam, 'Enum.sort(Peer.got() -- [:probe]) |> Enum.reject(& &1 == :probe)')) === '["a", "b", "c", "d", "e", "f"]');
+  await eventually(
+    async () =>
+      (await evalElixir(beam, 'Enum.sort(Peer.got() -- [:probe]) |> Enum.reject(& &1 == :probe)')) ===
+      '["a", "b", "c", "d", "e", "f"]',
+  );
   // The index depends on the sender's pid: each of many processes broadcasts once.
-  await evalElixir(beam, 'for i <- 1..30, t <- ["a", "f"], do: spawn(fn -> Phoenix.PubSub.broadcast(MyApp.PubSub, t, i) end)');
+  await evalElixir(
+    beam,
+    'for i <- 1..30, t <- ["a", "f"], do: spawn(fn -> Phoenix.PubSub.broadcast(MyApp.PubSub, t, i) end)',
+  );
   await eventually(() => got[0]?.length === 31 && got[5]?.length === 31);
 });
 

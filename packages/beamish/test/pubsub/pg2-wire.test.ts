@@ -19,8 +19,14 @@ test('a broadcast names the dispatcher that every receiver has, and any is under
   assert.deepEqual(parseForward(message), { topic: 't', message: { id: 1 } });
   const channel = tuple(atom('forward_to_local'), 't', 1, atom('Elixir.Phoenix.Channel.Server'));
   assert.deepEqual(parseForward(channel), { topic: 't', message: 1 });
-  for (const bad of [1, tuple(), tuple(atom('forward_to_local'), 't', 1), tuple(atom('forward_to_local'), 't', 1, 2),
-    tuple(atom('forward_to_local'), atom('t'), 1, atom('d')), tuple(atom('other'), 't', 1, atom('d'))]) {
+  for (const bad of [
+    1,
+    tuple(),
+    tuple(atom('forward_to_local'), 't', 1),
+    tuple(atom('forward_to_local'), 't', 1, 2),
+    tuple(atom('forward_to_local'), atom('t'), 1, atom('d')),
+    tuple(atom('other'), 't', 1, atom('d')),
+  ]) {
     assert.equal(parseForward(bad), undefined);
   }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PubSub } from '../../src/pubsub/index.ts';
 import type { PubSubAdapter, PubSubOptions } from '../../src/pubsub/index.ts';
-import { atom, tuple } from '../../src/term/index.ts';
+import { atom, formatTerm, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { Mesh } from '../groups/mesh.ts';
@@ -25,7 +25,10 @@ async function pair(options: PubSubOptions = {}): Promise<Pair> {
   const [onA, onB] = [await PubSub.start(a.node, NAME, options), await PubSub.start(b.node, NAME, options)];
   mesh.connect(a, b);
   // A probe that comes through is the proof that the groups know each other.
-  for (const [from, to] of [[onA, onB], [onB, onA]] as const) {
+  for (const [from, to] of [
+    [onA, onB],
+    [onB, onA],
+  ] as const) {
     let seen = false;
     const probe = to.subscribe('probe', () => void (seen = true));
     await eventually(() => (from.broadcast('probe', 1), seen));
@@ -56,9 +59,9 @@ test('broadcastFrom leaves out one subscriber, here only; local and direct broad
   const { mesh, a, b, onA, onB } = await pair();
   await using _ = mesh;
   const got: string[] = [];
-  const mine = onA.subscribe('t', (message) => void got.push(`mine ${String(message)}`));
-  onA.subscribe('t', (message) => void got.push(`a ${String(message)}`));
-  onB.subscribe('t', (message) => void got.push(`b ${String(message)}`));
+  const mine = onA.subscribe('t', (message) => void got.push(`mine ${formatTerm(message)}`));
+  onA.subscribe('t', (message) => void got.push(`a ${formatTerm(message)}`));
+  onB.subscribe('t', (message) => void got.push(`b ${formatTerm(message)}`));
   onA.broadcastFrom(mine, 't', 1);
   await eventually(() => got.length === 2);
   onA.localBroadcast('t', 2);
@@ -78,7 +81,11 @@ test('a pool keeps the order of a topic; broadcasters use the first of it only',
   const got = topics.map((topic) => collect(onB, topic));
   for (let index = 0; index < 200; index++) for (const topic of topics) onA.broadcast(topic, index);
   await eventually(() => got.every((each) => each.length === 200));
-  for (const each of got) assert.deepEqual(each, Array.from({ length: 200 }, (_, index) => index));
+  for (const each of got)
+    assert.deepEqual(
+      each,
+      Array.from({ length: 200 }, (_, index) => index),
+    );
 });
 
 test('a worker that is ended from outside is back, and receives', async () => {
@@ -94,7 +101,8 @@ test('a worker that is ended from outside is back, and receives', async () => {
 test('nonsense sent to a worker is counted and logged once', async () => {
   const { mesh, a, b, onA } = await pair();
   await using _ = mesh;
-  for (const message of [1, tuple(atom('forward_to_local'), 1, 2, 3), 'x']) b.runtime.send({ name: ADAPTER, node: a.name }, message);
+  for (const message of [1, tuple(atom('forward_to_local'), 1, 2, 3), 'x'])
+    b.runtime.send({ name: ADAPTER, node: a.name }, message);
   await eventually(() => onA.statistics().refused === 3);
   assert.equal(a.log.filter(({ level }) => level === 'warn').length, 1);
 });
@@ -120,15 +128,29 @@ test('stop ends streams and subscriptions, and everything after says closed', as
   await using _ = mesh;
   const stream = onA.messages('t');
   onA.subscribe('t', () => {});
-  assert.deepEqual({ ...onA.statistics(), broadcasts: 0, received: 0 }, {
-    topics: 1, subscribers: 2, queued: 0, broadcasts: 0, received: 0, refused: 0, dropped: 0,
-  });
+  assert.deepEqual(
+    { ...onA.statistics(), broadcasts: 0, received: 0 },
+    {
+      topics: 1,
+      subscribers: 2,
+      queued: 0,
+      broadcasts: 0,
+      received: 0,
+      refused: 0,
+      dropped: 0,
+    },
+  );
   const end = stream.next();
   await Promise.all([onA.stop(), onA.stop()]);
   assert.deepEqual(await end, { value: undefined, done: true });
   assert.equal(onA.statistics().subscribers, 0);
   assert.equal(a.runtime.whereis(ADAPTER), undefined);
-  for (const use of [() => onA.broadcast('t', 1), () => onA.localBroadcast('t', 1), () => onA.subscribe('t', () => {}), () => onA.messages('t')]) {
+  for (const use of [
+    () => onA.broadcast('t', 1),
+    () => onA.localBroadcast('t', 1),
+    () => onA.subscribe('t', () => {}),
+    () => onA.messages('t'),
+  ]) {
     assert.throws(use, { code: 'closed' });
   }
 });
@@ -149,7 +171,12 @@ test('messages() bounds what waits, and an abort that came before ends it at onc
 test('pool sizes are checked', async () => {
   await using mesh = new Mesh();
   const a = mesh.add('a@h');
-  for (const options of [{ poolSize: 0 }, { poolSize: 1.5 }, { poolSize: 2, broadcastPoolSize: 3 }, { broadcastPoolSize: 0 }]) {
+  for (const options of [
+    { poolSize: 0 },
+    { poolSize: 1.5 },
+    { poolSize: 2, broadcastPoolSize: 3 },
+    { broadcastPoolSize: 0 },
+  ]) {
     await assert.rejects(PubSub.start(a.node, NAME, options), { code: 'option_invalid' });
   }
   await assert.rejects(PubSub.start(a.node, ''), { code: 'option_invalid' });
@@ -167,6 +194,7 @@ test('another adapter carries the messages in place of the groups', async () => 
       broadcast: toOthers,
       directBroadcast: (_node, topic, message) => toOthers(topic, message),
       refused: 0,
+      nodes: () => [],
       stop: () => Promise.resolve(),
     };
     return Promise.resolve(made);

@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { BoundedQueue } from '../../src/pubsub/bounded-queue.ts';
 import { ListenerSubscription, MessageStream } from '../../src/pubsub/subscription.ts';
-import type { Listener, QueuedSubscription, SubscribeOptions, SubscriptionHost } from '../../src/pubsub/subscription.ts';
+import type {
+  Listener,
+  QueuedSubscription,
+  SubscribeOptions,
+  SubscriptionHost,
+} from '../../src/pubsub/subscription.ts';
 import type { Term } from '../../src/term/index.ts';
 import { recordingLogger } from '../groups/mesh.ts';
 import type { LogLine } from '../groups/mesh.ts';
@@ -75,10 +80,14 @@ test('an asynchronous listener has one message at a time; its queue is bounded',
   const told: number[] = [];
   const got: Term[] = [];
   let go: (() => void) | undefined;
-  const subscription = listening(host, (message) => {
-    got.push(message);
-    return new Promise<void>((resolve) => (go = resolve));
-  }, { queue: 3, onDropped: (count) => told.push(count) });
+  const subscription = listening(
+    host,
+    (message) => {
+      got.push(message);
+      return new Promise<void>((resolve) => (go = resolve));
+    },
+    { queue: 3, onDropped: (count) => told.push(count) },
+  );
   offer(subscription, 10, true);
   assert.deepEqual([got, subscription.queued, subscription.dropped], [[1], 3, 6]);
   for (let turn = 0; turn < 4; turn++) {
@@ -171,7 +180,7 @@ test('a loop over a stream ends with break, with the signal, and with queue_full
   const controller = new AbortController();
   const aborted = new MessageStream(host, 't', {}, controller.signal);
   const loop = (async () => {
-    for await (const message of aborted) assert.fail(`no message: ${String(message)}`);
+    for await (const message of aborted) assert.fail(`no message: ${typeof message}`);
   })();
   controller.abort();
   await loop;
@@ -196,8 +205,10 @@ test('the queue is first in, first out, at any length', () => {
       const model: number[] = [];
       let next = 0;
       for (const push of operations) {
-        if (push) model.push(next), queue.push(next++);
-        else assert.equal(queue.shift(), model.shift());
+        if (push) {
+          model.push(next);
+          queue.push(next++);
+        } else assert.equal(queue.shift(), model.shift());
         assert.equal(queue.length, model.length);
       }
     }),
