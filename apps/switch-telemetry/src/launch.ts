@@ -71,6 +71,7 @@ function isFree(port: number): Promise<boolean> {
 
 // --- the children, in the order of their start; they end in the order of `endOrder` ---
 
+let ending: Promise<void> | undefined;
 const children: Child[] = [];
 const endOrder: Child[][] = [[], [], [], []];
 
@@ -82,13 +83,16 @@ for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_OPTIONS', 'NOD
 }
 
 function child(rank: number, name: string, file: string, env: Readonly<Record<string, string>>): Child {
-  const made = new Child({ name, file: join(import.meta.dirname, file), env: { ...base, ...env }, log: join(logs, `${name}.log`), say });
+  const made = new Child({ name, file: join(import.meta.dirname, file), env: { ...base, ...env }, log: join(logs, `${name}.log`), say: sayOf });
   children.push(made);
   endOrder[rank]?.push(made);
   return made;
 }
 
-let ending: Promise<void> | undefined;
+/** What children say while all end is about each other's end. */
+const sayOf = (line: string): void => {
+  if (ending === undefined) say(line);
+};
 
 async function endAll(): Promise<void> {
   // 5 s for all: each rank gets a share, and what hangs is killed.

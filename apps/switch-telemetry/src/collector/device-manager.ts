@@ -41,7 +41,7 @@ export interface DeviceManagerOptions {
 
 /** The calls between collectors, besides `DeviceManagerApi`. */
 export interface DeviceManagerCalls extends DeviceManagerApi {
-  release(devices: readonly string[], asker: string): Promise<string[]>;
+  release(devices: readonly string[], asker: string): Promise<Sample[]>;
 }
 
 const collectors = roleGroup('collector');
@@ -131,11 +131,14 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     };
   }
 
-  /** Another collector polls these from now on. Resolves when this one has stopped. @returns those that it had. */
-  async release(devices: readonly string[], asker: string): Promise<string[]> {
+  /**
+   * Another collector polls these from now on. Resolves when this one has stopped.
+   * @returns the last samples of those it had, so that the other can go on with rates and schedule.
+   */
+  async release(devices: readonly string[], asker: string): Promise<Sample[]> {
     const had = devices.filter((device) => this.#state.running.has(device));
     await this.#step({ type: 'releaseAsked', from: asker, devices });
-    return had;
+    return had.map((device) => this.#known.get(device)?.last ?? null).filter((last) => last !== null);
   }
 
   /** Stops polling, then gives the role up: the other collectors take over at once. For the end of the node. */
@@ -150,10 +153,13 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     if (message === membersChanged) return this.#membersChanged();
     if (message === inventoryDue) return this.#reload();
     if (!(message instanceof Tuple)) return super.handleInfo(message);
-    const [tag, first, second] = message.elements as readonly Term[];
+    const [tag, first, second, third] = message.elements as readonly Term[];
     if (tag === polled) return this.#polled(first as unknown as Outcome);
     if (tag === deadline) return this.#step({ type: 'deadline', round: first as number });
-    if (tag === released) return this.#step({ type: 'released', node: first as string, devices: second as string[] });
+    if (tag === released) {
+      for (const sample of third as unknown as Sample[]) this.#heardSample(sample);
+      return this.#step({ type: 'released', node: first as string, devices: second as string[] });
+    }
     if (tag === inventoryRead) return this.#takeInventory(first as unknown as Device[]);
     if (tag === seeded) return this.#known.seed(first as unknown as DeviceSummary[]);
     return super.handleInfo(message);
@@ -245,8 +251,11 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
 
   #ask(node: string, devices: readonly string[]): void {
     // Whoever can't answer (gone, no such process, silent) is not polling, or will hear of the new owner and let go.
-    const answered = (): void => this.#send(tuple(released, node, devices));
-    this.#manager(node).release(devices, this.#options.node.name).then(answered, answered);
+    const answered = (samples: readonly Sample[]): void => this.#send(tuple(released, node, devices, samples));
+    this.#manager(node).release(devices, this.#options.node.name).then(
+      (samples) => answered(Array.isArray(samples) ? samples : []),
+      () => answered([]),
+    );
   }
 
   async #start(device: string, urgent: boolean): Promise<void> {

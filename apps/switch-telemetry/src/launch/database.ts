@@ -6,7 +6,11 @@ import { die, onEnd, sayReady } from '../child-protocol.ts';
 
 const { logger } = realWorld({ log: { pretty: false } });
 let server: EmbeddedPostgres | undefined;
-const end = onEnd(async () => server?.stop(), 4000);
+let ending = false;
+const end = onEnd(async () => {
+  ending = true;
+  await server?.stop();
+}, 4000);
 try {
   server = await startEmbedded({
     directory: join(process.env['DATA_DIR'] ?? '.data', 'postgres'),
@@ -18,7 +22,9 @@ try {
   die((error as Error).message);
 }
 void server.exited.then(({ code, signal }) => {
+  if (ending) return;
   logger.error({ code, signal }, 'PostgreSQL has ended');
+  process.exitCode = 1;
   end('PostgreSQL has ended');
 });
 sayReady(`127.0.0.1:${server.port} (server ${server.pid})`, { url: server.url, port: String(server.port) });
