@@ -13,9 +13,18 @@ import { readSettings } from './launch/settings.ts';
 
 const began = performance.now();
 const app = join(import.meta.dirname, '..');
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+/** `--json`: events for programs, one JSON object a line, in place of lines for people. */
+const json = process.argv.includes('--json');
+const tell = (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+  if (json) process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+};
+const say = (line: string): void => {
+  if (json) tell('message', { line });
+  else process.stdout.write(`${line}\n`);
+};
 
 for (const argument of process.argv.slice(2)) {
+  if (argument === '--json') continue;
   if (argument === '--help' || argument === '-h') {
     say(helpText);
     process.exit(0);
@@ -77,13 +86,20 @@ const endOrder: Child[][] = [[], [], [], []];
 
 // Children get what they need and no more: a variable that is meant for the launcher must not reach one by accident.
 const base: Record<string, string> = { DATA_DIR: data };
-for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_OPTIONS', 'NODE_V8_COVERAGE', 'SIMULATED_FAULTS', 'SYSTEMROOT']) {
+for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_OPTIONS', 'NODE_V8_COVERAGE', 'SIMULATOR_FAULTS', 'SYSTEMROOT']) {
   const value = process.env[name];
   if (value !== undefined) base[name] = value;
 }
 
 function child(rank: number, name: string, file: string, env: Readonly<Record<string, string>>): Child {
-  const made = new Child({ name, file: join(import.meta.dirname, file), env: { ...base, ...env }, log: join(logs, `${name}.log`), say: sayOf });
+  const made = new Child({
+    name,
+    file: join(import.meta.dirname, file),
+    env: { ...base, ...env },
+    log: join(logs, `${name}.log`),
+    say: sayOf,
+    onReady: ({ pid, ready }) => tell('started', { name, pid, address: ready?.facts?.['url'] ?? ready?.address }),
+  });
   children.push(made);
   endOrder[rank]?.push(made);
   return made;
@@ -159,6 +175,8 @@ async function start(): Promise<void> {
 
   const rows = children.map((each) => [each.spec.name, String(each.pid ?? ''), each.ready?.address ?? '']);
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0), 4);
+  tell('ready', { ms: Math.round(performance.now() - began) });
+  if (json) return;
   say('');
   for (const row of [['what', 'pid', 'address'], ...rows]) say(`  ${row[0]?.padEnd(width(0))}  ${row[1]?.padStart(width(1))}  ${row[2]}`);
   say('');
@@ -166,7 +184,7 @@ async function start(): Promise<void> {
   say(`  cluster ERL_EPMD_PORT=${epmdPort}, cookie ${config.RELEASE_COOKIE === undefined ? `in ${join(data, 'settings.json')}` : 'as given'}`);
   say(`  ready in ${((performance.now() - began) / 1000).toFixed(1)} s; Ctrl-C ends everything`);
   say('');
-  say(`  the page: http://${httpHost === '0.0.0.0' ? 'localhost' : httpHost}:${ready[0]?.facts?.['port']}/`);
+  say(`  the page: ${ready[0]?.facts?.['url']?.replace('//0.0.0.0:', '//localhost:')}/`);
   say('');
 }
 

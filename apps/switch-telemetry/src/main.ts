@@ -127,7 +127,6 @@ try {
     if (!deeper) die(`${given.nodeName} cannot start: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
-sayReady(web.current === undefined ? given.nodeName : `${given.nodeName} http://${web.current.address.host}:${web.current.address.port}`, {
-  ...(web.current && { port: String(web.current.address.port) }),
-});
+const url = web.current && `http://${web.current.address.host}:${web.current.address.port}`;
+sayReady(url === undefined ? given.nodeName : `${given.nodeName} ${url}`, { ...(url !== undefined && { url }) });
 logger.info({ roles: given.roles }, 'ready');

@@ -11,6 +11,8 @@ export interface ChildSpec {
   readonly log: string;
   /** Lines that the operator should see. */
   readonly say: (line: string) => void;
+  /** Each time it is ready: its first life and every other. */
+  readonly onReady: (child: Child) => void;
 }
 
 /** ms: the delay before a restart doubles from the one to the other, and begins anew after a life of `steady`. */
@@ -58,6 +60,7 @@ export class Child {
       this.ready = message;
       early = undefined;
       onReady(message);
+      this.spec.onReady(this);
     });
     for (const stream of [child.stdout, child.stderr]) if (stream) this.#collect(stream);
     child.on('error', (error) => say(`${name}: ${error.message}`));

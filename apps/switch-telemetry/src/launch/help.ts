@@ -3,6 +3,9 @@ export const helpText = `npm start: Switch Telemetry, a whole cluster on this ma
 Starts, each as a process of its own: a database (embedded PostgreSQL), a simulated network of 24 switches,
 two collectors and two web nodes. Prints what runs where and the address of the page. Ctrl-C ends everything.
 
+Arguments:
+  --json           events for programs, one JSON object a line, in place of the table
+
 Variables:
   PORT             first port of the web nodes; the second takes the next (default 4000; 0: any free ones)
   HTTP_HOST        the address they bind (default 127.0.0.1)
@@ -16,7 +19,7 @@ Variables:
   ERL_EPMD_PORT    port of the port mapper (default: a free one, kept for the data directory)
   SECRET_KEY_BASE  the web nodes' secret, at least 64 characters (default: made once)
   LOG_LEVEL        trace, debug, info, warn, error or fatal (default info)
-  SIMULATED_FAULTS off: no simulated switch reboots or goes silent
+  SIMULATOR_FAULTS off: no simulated switch reboots or goes silent
 
 An inventory:
   { "devices": [

@@ -1,4 +1,4 @@
-/** The process of the simulated network. SIMULATED_INVENTORY: the file it writes; SIMULATED_FAULTS=off: all is well always. */
+/** The process of the simulated network. SIMULATED_INVENTORY: the file it writes; SIMULATOR_FAULTS=off: all is well always. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { die, onEnd, sayReady } from '../child-protocol.ts';
 import type { Device } from '../inventory/device.ts';
@@ -12,7 +12,7 @@ try {
 } catch {
   // the first run
 }
-const simulator = await startSimulator({ earlier, faults: process.env['SIMULATED_FAULTS'] !== 'off' });
+const simulator = await startSimulator({ earlier, faults: process.env['SIMULATOR_FAULTS'] !== 'off' });
 onEnd(() => simulator[Symbol.asyncDispose]() as Promise<void>, 1000);
 writeFileSync(`${file}.new`, formatInventory(simulator.inventory), { mode: 0o600 });
 renameSync(`${file}.new`, file);
