@@ -146,6 +146,35 @@ test(
   },
 );
 
+test('five nodes become a full mesh of single connections, and heal', { timeout: 60_000 }, async (t) => {
+  const epmdPort = await freePort();
+  const udp = await freePort({ protocol: 'udp' });
+  const events: string[] = [];
+  const sides: Side[] = [];
+  for (const number of [1, 2, 3, 4, 5]) {
+    const side = await start(t, `n${number}@127.0.0.1`, epmdPort);
+    side.node.monitorNodes((event) => void events.push(`${side.node.name} ${event.node} ${event.type}`));
+    sides.push(side);
+  }
+  await Promise.all(sides.map((side) => search(t, side, { port: udp, multicastInterface: '127.0.0.1' })));
+  const whole = (): boolean => sides.every(({ node }) => node.nodes().length === 4);
+  for (const { node } of sides) {
+    await eventually(whole, { timeout: 10_000 });
+    for (const { name } of node.nodes()) node.disconnect(name);
+  }
+  await eventually(whole, { timeout: 10_000 });
+  // Each side of every pair saw up and down in turn, beginning and ending with up.
+  for (const { node } of sides) {
+    for (const { name } of node.nodes()) {
+      const start = `${node.name} ${name} `;
+      const own = events.filter((event) => event.startsWith(start)).map((event) => event.slice(start.length));
+      const turns = own.map((_, index) => (index % 2 === 0 ? 'nodeup' : 'nodedown'));
+      assert.deepEqual(own, turns, start);
+      assert.equal(own.at(-1), 'nodeup');
+    }
+  }
+});
+
 test(
   'another secret, another cookie: not connected, told once, and the others go on',
   { timeout: 60_000 },

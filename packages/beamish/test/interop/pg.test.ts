@@ -128,86 +128,88 @@ test('a scope that the BEAM starts later is found', options, async (t) => {
   await eventually(async () => (await beam.eval('length(pg:get_members(late, g))')) === '1', { timeout: 10_000 });
 });
 
-test(
-  'through a storm of joins, leaves, deaths and lost connections the views agree',
-  { ...options, timeout: 120_000 },
-  async (t) => {
-    const { node, groups, beam, epmdPort, logs, scope } = await setup(t);
-    const second = await startNode(t, 'ts2@127.0.0.1', epmdPort, logs);
-    const ofSecond = await Groups.start(second);
-    await second.connect(beam.name);
-    await second.connect(node.name);
-    await beam.eval(`register(storm, spawn(fun F() ->
+for (const hidden of [true, false]) {
+  test(
+    `through a storm of joins, leaves, deaths and lost connections the views agree (${hidden ? 'hidden' : 'visible'})`,
+    { ...options, timeout: 120_000 },
+    async (t) => {
+      const { node, groups, beam, epmdPort, logs, scope } = await setup(t, hidden);
+      const second = await startNode(t, 'ts2@127.0.0.1', epmdPort, logs, hidden);
+      const ofSecond = await Groups.start(second);
+      await second.connect(beam.name);
+      await second.connect(node.name);
+      await beam.eval(`register(storm, spawn(fun F() ->
     P = spawn(fun() -> receive after 5 + rand:uniform(40) -> ok end end),
     pg:join(rand:uniform(5), P), pg:join(rand:uniform(5), [P, P]),
     receive stop -> ok after 3 -> F() end end))`);
-    const living = new Map<Node, Pid[]>([
-      [node, []],
-      [second, []],
-    ]);
-    for (let round = 0; round < 400; round++) {
-      for (const [each, itsGroups] of [
-        [node, groups],
-        [second, ofSecond],
-      ] as const) {
-        if (round % 40 === 20) each.disconnect(beam.name);
-        if (round % 40 === 25) await each.connect(beam.name);
-        const pids = living.get(each) ?? [];
-        const { random } = each.world;
-        const pick = (): Pid | undefined => pids[random.below(Math.max(1, pids.length))];
-        const action = random.below(6);
-        const group = 1 + random.below(5);
-        if (action < 2) {
-          const pid = member(each);
-          pids.push(pid);
-          itsGroups.join(group, action === 0 ? pid : [pid, pid]);
-        } else if (action < 5) {
-          const pid = pick();
-          if (pid === undefined || !each.runtime.isAlive(pid)) continue;
-          if (action === 4) itsGroups.leave(group, pid);
-          else itsGroups.join(group, pid);
-        } else {
-          const pid = pick();
-          if (pid !== undefined) each.runtime.exit(pid, atom('kill'));
+      const living = new Map<Node, Pid[]>([
+        [node, []],
+        [second, []],
+      ]);
+      for (let round = 0; round < 400; round++) {
+        for (const [each, itsGroups] of [
+          [node, groups],
+          [second, ofSecond],
+        ] as const) {
+          if (round % 40 === 20) each.disconnect(beam.name);
+          if (round % 40 === 25) await each.connect(beam.name);
+          const pids = living.get(each) ?? [];
+          const { random } = each.world;
+          const pick = (): Pid | undefined => pids[random.below(Math.max(1, pids.length))];
+          const action = random.below(6);
+          const group = 1 + random.below(5);
+          if (action < 2) {
+            const pid = member(each);
+            pids.push(pid);
+            itsGroups.join(group, action === 0 ? pid : [pid, pid]);
+          } else if (action < 5) {
+            const pid = pick();
+            if (pid === undefined || !each.runtime.isAlive(pid)) continue;
+            if (action === 4) itsGroups.leave(group, pid);
+            else itsGroups.join(group, pid);
+          } else {
+            const pid = pick();
+            if (pid !== undefined) each.runtime.exit(pid, atom('kill'));
+          }
         }
+        if (round % 5 === 0) await new Promise(setImmediate);
       }
-      if (round % 5 === 0) await new Promise(setImmediate);
-    }
-    await beam.eval('storm ! stop');
-    await node.connect(beam.name);
-    await second.connect(beam.name);
-    await second.connect(node.name);
-    const view = (each: Groups): string[] =>
-      [1, 2, 3, 4, 5].map((group) =>
-        each
-          .members(group)
-          .map(({ key }) => key)
-          .toSorted()
-          .join(' '),
+      await beam.eval('storm ! stop');
+      await node.connect(beam.name);
+      await second.connect(beam.name);
+      await second.connect(node.name);
+      const view = (each: Groups): string[] =>
+        [1, 2, 3, 4, 5].map((group) =>
+          each
+            .members(group)
+            .map(({ key }) => key)
+            .toSorted()
+            .join(' '),
+        );
+      const ofBeam = async (): Promise<string[]> => {
+        const lists = [1, 2, 3, 4, 5].map(
+          (group) => node.at(beam.name).rpc('pg', 'get_members', [group]) as Promise<Pid[]>,
+        );
+        return (await Promise.all(lists)).map((pids) =>
+          pids
+            .map(({ key }) => key)
+            .toSorted()
+            .join(' '),
+        );
+      };
+      await eventually(
+        async () => {
+          const views = [view(groups), view(ofSecond), await ofBeam()];
+          assert.deepEqual(views[1], views[0]);
+          assert.deepEqual(views[2], views[0]);
+          return true;
+        },
+        { timeout: 20_000 },
       );
-    const ofBeam = async (): Promise<string[]> => {
-      const lists = [1, 2, 3, 4, 5].map(
-        (group) => node.at(beam.name).rpc('pg', 'get_members', [group]) as Promise<Pid[]>,
-      );
-      return (await Promise.all(lists)).map((pids) =>
-        pids
-          .map(({ key }) => key)
-          .toSorted()
-          .join(' '),
-      );
-    };
-    await eventually(
-      async () => {
-        const views = [view(groups), view(ofSecond), await ofBeam()];
-        assert.deepEqual(views[1], views[0]);
-        assert.deepEqual(views[2], views[0]);
-        return true;
-      },
-      { timeout: 20_000 },
-    );
-    assert.equal(await beam.eval('whereis(pg)'), scope, 'the pg of the BEAM lived through it all');
-  },
-);
+      assert.equal(await beam.eval('whereis(pg)'), scope, 'the pg of the BEAM lived through it all');
+    },
+  );
+}
 
 test('the hazard is real: one malformed message ends the scope of a BEAM', options, async (t) => {
   const { node, beam, scope } = await setup(t);

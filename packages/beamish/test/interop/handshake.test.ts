@@ -1,0 +1,195 @@
+/** Protocols 2: handshakes with a real BEAM, both ways. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
+import { MANDATORY, MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
+import { portPlease } from '../../src/node/index.ts';
+import {
+  initiate,
+  stepHandshake,
+  type HandshakeConfig,
+  type HandshakeEffect,
+  type HandshakeState,
+} from '../../src/node/handshake/machine.ts';
+import { FrameReader } from '../../src/node/wire/frame-reader.ts';
+import { realWorld } from '../../src/world/index.ts';
+import { testCluster, types } from '../node/nodes.ts';
+import { eventually } from '../support/eventually.ts';
+import { skipUnless } from '../support/peers.ts';
+import { Beam, startEpmd } from './fixtures/beam.ts';
+
+const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
+const cookie = 'interop';
+const code = (expected: BeamishErrorCode) => (error: unknown): boolean => {
+  assert.ok(isBeamishError(error, expected), String(error));
+  return true;
+};
+
+test('protocols 2.2: both ways, hidden and visible, seen by nodes() and by events on both sides', options, async (t) => {
+  const cluster = await testCluster(t);
+  const hidden = await cluster.start('hidden@127.0.0.1', { cookie });
+  const visible = await cluster.start('visible@127.0.0.1', { cookie, hidden: false });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  assert.equal(await beam.eval(`net_kernel:connect_node('hidden@127.0.0.1')`), 'true');
+  await visible.node.connect('beam@127.0.0.1');
+  assert.equal(await beam.eval('nodes()'), `['visible@127.0.0.1']`);
+  assert.equal(await beam.eval('nodes(hidden)'), `['hidden@127.0.0.1']`);
+  const [info] = hidden.node.nodes();
+  assert.deepEqual([info?.name, info?.hidden, info?.direction], ['beam@127.0.0.1', true, 'in']);
+  assert.equal(visible.node.nodes('visible')[0]?.direction, 'out');
+  assert.equal(String(info?.creation), await beam.eval('erlang:system_info(creation)'));
+  await beam.eval(`net_kernel:disconnect('hidden@127.0.0.1')`);
+  await eventually(() => hidden.events.length === 2);
+  assert.deepEqual(types(hidden.events), ['nodeup beam@127.0.0.1', 'nodedown beam@127.0.0.1 closed']);
+  visible.node.disconnect('beam@127.0.0.1');
+  await eventually(async () => (await beam.eval('nodes([visible, hidden])')) === '[]');
+});
+
+test('protocols 2.3: a wrong cookie, by either side', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1', { cookie: 'another' });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  await assert.rejects(a.node.connect('beam@127.0.0.1'), code('cookie_mismatch'));
+  assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
+  assert.equal(a.node.statistics().refused.cookie, 2);
+  assert.deepEqual(a.events, []);
+  // The right cookie for that node alone (2.5).
+  assert.equal(await beam.eval(`erlang:set_cookie('a@127.0.0.1', another), net_adm:ping('a@127.0.0.1')`), 'pong');
+});
+
+test('protocols 2.3: not_allowed, and a node that is not there', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1', { cookie });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  await beam.eval(`net_kernel:allow(['friend@127.0.0.1'])`);
+  await assert.rejects(a.node.connect('beam@127.0.0.1'), code('handshake_failed'));
+  await assert.rejects(a.node.connect('nobody@127.0.0.1'), code('noconnection'));
+  assert.equal(await beam.eval(`net_adm:ping('nobody@127.0.0.1')`), 'pang');
+});
+
+test('protocols 2.3: simultaneous connects with a real node, whichever name is greater', options, async (t) => {
+  const cluster = await testCluster(t);
+  await startEpmd(cluster.epmdPort, t);
+  const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  for (const name of ['a@127.0.0.1', 'z@127.0.0.1']) {
+    const { node, events, warnings } = await cluster.start(name, { cookie });
+    for (let round = 1; round <= 15; round++) {
+      const theirs = beam.eval(`net_kernel:connect_node('${name}')`);
+      // Somewhere within the time that the other needs to begin.
+      await new Promise<void>((resolve) => setTimeout(resolve, round % 5));
+      await node.connect('m@127.0.0.1');
+      assert.equal(await theirs, 'true');
+      assert.equal(await node.at('m@127.0.0.1').ping(), true);
+      assert.equal(await beam.eval('nodes(hidden)'), `['${name}']`);
+      node.disconnect('m@127.0.0.1');
+      await eventually(async () => (await beam.eval('nodes(hidden)')) === '[]');
+      assert.equal(events.filter((event) => event.type === 'nodeup').length, round);
+      assert.equal(events.filter((event) => event.type === 'nodedown').length, round);
+    }
+    assert.deepEqual(warnings(), []);
+    await node.stop();
+  }
+});
+
+test('protocols 2.3: `alive`: our restarted node replaces its former life on the BEAM', options, async (t) => {
+  const cluster = await testCluster(t);
+  const first = await cluster.start('a@127.0.0.1', { cookie });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  await first.node.connect('beam@127.0.0.1');
+  const target = { host: '127.0.0.1', port: cluster.epmdPort };
+  const port = (await portPlease(realWorld(), target, 'beam')) ?? 0;
+  const second = await cluster.start('a@127.0.0.1', { cookie, epmd: false, resolve: () => ({ host: '127.0.0.1', port }) });
+  await second.node.connect('beam@127.0.0.1');
+  assert.equal(await beam.eval('nodes(hidden)'), `['a@127.0.0.1']`);
+  await eventually(() => first.events.length === 2);
+  assert.equal(await second.node.at('beam@127.0.0.1').ping(), true);
+});
+
+/** Our machine as initiator over a plain socket, with flags that a Node does not send. */
+function shake(port: number, config: HandshakeConfig, expected: string): Promise<HandshakeEffect> {
+  const socket = connect(port, '127.0.0.1');
+  const reader = new FrameReader(2, 4096);
+  let state: HandshakeState;
+  let effects: HandshakeEffect[];
+  return new Promise((resolve) => {
+    const carryOut = (): void => {
+      for (const effect of effects) {
+        if (effect.type !== 'send') {
+          socket.destroy();
+          resolve(effect);
+          continue;
+        }
+        const head = Buffer.alloc(2);
+        head.writeUInt16BE(effect.body.length);
+        socket.write(Buffer.concat([head, effect.body]));
+      }
+    };
+    socket.on('error', () => {});
+    socket.on('connect', () => {
+      [state, effects] = initiate(config, expected);
+      carryOut();
+    });
+    socket.on('close', () => {
+      [state, effects] = stepHandshake(config, state, { type: 'closed' });
+      carryOut();
+    });
+    socket.on('data', (chunk: Uint8Array) => {
+      reader.push(chunk);
+      for (let body = reader.next(); body !== undefined; body = reader.next()) {
+        [state, effects] = stepHandshake(config, state, { type: 'message', body });
+        carryOut();
+      }
+    });
+  });
+}
+
+test('protocols 2.4, 2.6: flags that a BEAM wants, and a name that it gives', options, async (t) => {
+  const cluster = await testCluster(t);
+  await cluster.start('epmd@127.0.0.1', { cookie });
+  await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const port = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'beam')) ?? 0;
+  const config = (flags: bigint, name = 'x@127.0.0.1'): HandshakeConfig => ({ name, flags, creation: 5, challenge: 9, cookieFor: () => cookie });
+  for (let bit = 1n; bit <= MANDATORY; bit <<= 1n) {
+    if ((MANDATORY & bit) === 0n) continue;
+    const outcome = await shake(port, config((OWN_FLAGS & ~MANDATORY_25_DIGEST) & ~bit), 'beam@127.0.0.1');
+    assert.equal(outcome.type === 'failed' && outcome.failure.cause, 'not_allowed', `0x${bit.toString(16)}`);
+  }
+  for (const flags of [OWN_FLAGS, OWN_FLAGS | PUBLISHED, 0xd075f5fbcn, MANDATORY_25_DIGEST | (1n << 24n)]) {
+    assert.equal((await shake(port, config(flags), 'beam@127.0.0.1')).type, 'established', flags.toString(16));
+  }
+  const named = await shake(port, { ...config(OWN_FLAGS | NAME_ME, '127.0.0.1'), creation: 0 }, 'beam@127.0.0.1');
+  assert.equal(named.type, 'established');
+});
+
+test('protocols 2.7: ticks with a BEAM of a short tick time, and one that stopped', options, async (t) => {
+  const cluster = await testCluster(t);
+  const patient = await cluster.start('patient@127.0.0.1', { cookie });
+  const quick = await cluster.start('quick@127.0.0.1', { cookie, tickTime: 4000 });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t, args: ['-kernel', 'net_ticktime', '4'] });
+  await patient.node.connect('beam@127.0.0.1');
+  await quick.node.connect('beam@127.0.0.1');
+  // Bytes that only ticks make: more than twice the BEAM's tick time goes by.
+  const read = (): number => patient.node.statistics().peers[0]?.bytesIn ?? 0;
+  const before = read();
+  await eventually(() => read() >= before + 6 * 4, { timeout: 20_000 });
+  assert.equal(await beam.eval('lists:sort(nodes(hidden))'), `['patient@127.0.0.1','quick@127.0.0.1']`);
+  assert.equal(patient.events.length + quick.events.length, 2);
+  beam.child.kill('SIGSTOP');
+  await eventually(() => quick.events.length === 2, { timeout: 10_000 });
+  assert.equal(types(quick.events)[1], 'nodedown beam@127.0.0.1 tick_timeout');
+  beam.child.kill('SIGCONT');
+});
+
+test('a BEAM that is killed: nodedown at once, calls reject', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1', { cookie });
+  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  await a.node.connect('beam@127.0.0.1');
+  const call = a.node.at('beam@127.0.0.1').rpc('timer', 'sleep', [60_000], { timeout: 60_000 });
+  const rejected = assert.rejects(call, code('noconnection'));
+  await eventually(() => (a.node.statistics().peers[0]?.messagesOut ?? 0) > 0);
+  beam.child.kill('SIGKILL');
+  await rejected;
+  assert.equal(types(a.events).length, 2);
+});
