@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { seed } from '../support/seed.ts';
 import { initialDiscovery, step } from '../../src/discovery/discovery-core.ts';
 import type {
   DiscoveryEffect,
@@ -214,6 +215,6 @@ test('whatever happens, each candidate is connected, being dialled, or has its t
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 500, seed },
   );
 });

@@ -5,10 +5,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { atom, keyOf, Pid } from '../../src/term/index.ts';
+import { atom, keyOf, Pid, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { initialScope, membersOf, step } from '../../src/groups/groups-core.ts';
 import type { ScopeEffect, ScopeInput, ScopeState } from '../../src/groups/groups-core.ts';
+import { seed } from '../support/seed.ts';
+import { arbitraryTerm } from '../term/arbitrary.ts';
 import { StrictPg } from './strict-pg.ts';
 
 const OURS = 2;
@@ -223,7 +225,50 @@ for (const eager of [false, true]) {
           }
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, seed },
     );
   });
 }
+
+/** Nearly messages: the shapes of pg with any terms in them. */
+const pid = fc.constantFrom(...[1, 2, 3].map((id) => new Pid('n1@h', id, 0, 1)), new Pid('other@h', 1, 0, 1));
+const loose = fc.oneof({ weight: 3, arbitrary: pid }, { weight: 1, arbitrary: arbitraryTerm });
+const pids = fc.oneof(loose, fc.array(loose, { maxLength: 20 }));
+const message = fc.oneof(
+  arbitraryTerm,
+  loose.map((peer) => tuple(atom('discover'), peer)),
+  fc.tuple(loose, arbitraryTerm, pids).map(([peer, group, list]) => tuple(atom('join'), peer, group, list)),
+  fc
+    .tuple(loose, pids, fc.array(arbitraryTerm))
+    .map(([peer, list, groups]) => tuple(atom('leave'), peer, list, groups)),
+  fc
+    .tuple(loose, fc.array(fc.tuple(arbitraryTerm, pids).map(([group, list]) => tuple(group, list))))
+    .map(([peer, list]) => tuple(atom('$gen_cast'), tuple(atom('sync'), peer, list))),
+);
+
+test('no message makes a scope throw, dial a stranger, or keep more than its limit', () => {
+  fc.assert(
+    fc.property(fc.array(message, { size: 'max', maxLength: 60 }), (messages) => {
+      const state = initialScope({
+        scope: 'pg',
+        self: new Pid('n0@h', 1, 0, 1),
+        maxEntriesPerNode: 10,
+        maxNameLengthPerNode: 500,
+      });
+      step(state, { type: 'nodeup', node: 'n1@h' });
+      for (const each of messages) {
+        for (const effect of step(state, { type: 'message', message: each })) {
+          if (effect.type === 'send') assert.equal(effect.to.node, 'n1@h');
+          if (effect.type === 'monitor') assert.equal(effect.pid.node, 'n1@h');
+        }
+        assert(state.peers.size <= 1);
+        for (const { membership } of state.peers.values()) {
+          assert(membership.entries <= 10);
+          const names = [...membership.groups().keys()].reduce((sum, key) => sum + key.length, 0);
+          assert(names <= 500);
+        }
+      }
+    }),
+    { numRuns: 60, seed },
+  );
+});

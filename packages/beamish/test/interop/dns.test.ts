@@ -160,6 +160,9 @@ test(
       one.logs.lines.some(({ msg }) => msg === 'a node is not listed any more; it stays connected'),
     );
     assert.deepEqual(names(one), [two.node.name]);
+    // Severed, it comes back by itself: the other is still in the name.
+    one.node.disconnect(two.node.name);
+    await eventually(() => names(one).length === 1 && names(two).length === 1, { timeout: INTERVAL + 1000 });
     // Gone from the name for both sides; neither looks for it any more.
     await dns.serve();
     await eventually(() => one.discovery.nodes().length + two.discovery.nodes().length === 0);
