@@ -114,11 +114,11 @@ export function layoutCluster({ width, collectors, others, devices }: ClusterInp
   return { width, height, tile, trays, capsules, tiles, slots };
 }
 
-/** As large as is pleasant, smaller when there are very many: a tray stays below some 260 px of slots. */
+/** As large as is pleasant, smaller when there are very many: a tray stays below some 240 px of slots. */
 function tileSize(width: number, devices: number): number {
-  for (const size of [46, 40, 34, 28, 22]) {
+  for (const size of [54, 46, 40, 34, 28, 22]) {
     const rows = Math.ceil(devices / Math.max(1, Math.floor(width / size)));
-    if (rows * size <= 260) return size;
+    if (rows * size <= 240) return size;
   }
   return 18;
 }

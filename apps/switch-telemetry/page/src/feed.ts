@@ -29,10 +29,12 @@ function joinAll(): void {
   devices.on('state', (message: StateMessage) => applyState(message));
   devices.on('rates', (message: RatesMessage) => applyRates(message));
   devices.on('missed', noteMissed);
-  devices.join().receive('ok', (reply: DevicesReply) => {
+  const take = (reply: DevicesReply): void => {
     skew.value = (reply.now ?? Date.now()) - Date.now();
     resetDevices(reply.devices, reply.recent ?? {});
-  });
+  };
+  devices.on('devices', take); // the inventory has changed
+  devices.join().receive('ok', take);
 
   const cluster = socket.channel('cluster');
   cluster.on('nodes', (message: { nodes: readonly NodeView[] }) => applyNodes(message.nodes));

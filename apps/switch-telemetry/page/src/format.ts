@@ -8,8 +8,8 @@ export const UNKNOWN = '–';
 function scaled(value: number, units: readonly string[]): { readonly number: string; readonly unit: string } {
   let step = 0;
   let number = Math.abs(value);
-  // 999.95 would be shown as "1000": it belongs to the next unit.
-  while (number >= 999.95 && step < units.length - 1) {
+  // 999.5 would be shown as "1000": it belongs to the next unit.
+  while (number >= 999.5 && step < units.length - 1) {
     number /= 1000;
     step += 1;
   }
@@ -45,9 +45,9 @@ export function count(value: number): string {
   return `${number}${unit}`;
 }
 
-/** `3 s ago`; what is said of the last poll. */
+/** `3 s ago`; what is said of the last poll. Never less than a second: with a poll each second it would only flicker. */
 export function age(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const seconds = Math.max(1, Math.round(milliseconds / 1000));
   if (seconds < 60) return `${seconds}\u00a0s ago`;
   return `${duration(seconds)} ago`;
 }

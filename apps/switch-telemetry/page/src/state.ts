@@ -16,6 +16,9 @@ export interface Move {
   readonly key: number;
   readonly at: number;
   readonly text: string;
+  /** Devices that went the same way at the same time are one line. */
+  readonly way: string;
+  readonly devices: readonly string[];
 }
 
 export const connection = signal<Connection>('connecting');
@@ -59,12 +62,12 @@ export function resetDevices(list: readonly DeviceSummary[], recent: Readonly<Re
 export function applyRates(message: RatesMessage): void {
   const known = deviceSignals.get(message.device);
   if (known === undefined) return;
-  const { in_bps, out_bps, at, owner, state } = message;
+  const { name, in_bps, out_bps, at, owner, state } = message;
   const from = at - SPARK_SECONDS * 1000;
   const recent = [...known.value.recent.filter((point) => point[0] >= from && point[0] < at), [at, in_bps, out_bps] as const];
   batch(() => {
     noteOwner(known.value, owner, at);
-    known.value = { ...known.value, in_bps, out_bps, owner, state, reason: null, last_poll: at, recent };
+    known.value = { ...known.value, name, in_bps, out_bps, owner, state, reason: null, last_poll: at, recent };
   });
 }
 
@@ -97,13 +100,22 @@ export function applyNodes(list: readonly NodeView[]): void {
 
 let moveKey = 0;
 
-function note(at: number, text: string): void {
+function note(at: number, text: string, way = '', devices: readonly string[] = []): void {
   moveKey += 1;
-  moves.value = [{ key: moveKey, at, text }, ...moves.value].slice(0, 40);
+  moves.value = [{ key: moveKey, at, text, way, devices }, ...moves.value].slice(0, 40);
 }
 
+/** ms in which moves belong together. */
+const TOGETHER = 5_000;
+
 function noteOwner(before: DeviceView, owner: string, at: number): void {
-  if (before.owner !== owner && before.owner !== null) note(at, `${before.id} moved from ${before.owner} to ${owner}`);
+  if (before.owner === owner || before.owner === null || before.owner === '') return;
+  const way = `moved from ${before.owner} to ${owner}`;
+  const same = moves.value.find((move) => move.way === way && Math.abs(at - move.at) < TOGETHER);
+  if (same === undefined) return note(at, `${before.id} ${way}`, way, [before.id]);
+  const devices = [...same.devices, before.id];
+  const text = `${devices.length} devices ${way}`;
+  moves.value = moves.value.map((move) => (move === same ? { ...move, text, devices } : move));
 }
 
 export function stateText(state: DeviceState): string {

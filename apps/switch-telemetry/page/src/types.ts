@@ -14,6 +14,7 @@ export interface NodeView {
 /** Pushed on `devices` for every poll. */
 export interface RatesMessage {
   readonly device: string;
+  readonly name: string;
   readonly at: number;
   readonly in_bps: number | null;
   readonly out_bps: number | null;

@@ -17,6 +17,8 @@ export interface Push {
 /** Pushed on `devices` for every poll. */
 export interface RatesMessage {
   readonly device: string;
+  /** sysName: it may be heard for the first time, or have been changed. */
+  readonly name: string;
   readonly at: number;
   readonly in_bps: number | null;
   readonly out_bps: number | null;
@@ -85,7 +87,8 @@ export class TelemetryView {
       out_bps: outBps,
       interfaces: sample.interfaces.length,
     };
-    const rates: RatesMessage = { device: sample.device, at: sample.at, in_bps: inBps, out_bps: outBps, owner: sample.owner, state: 'up' };
+    const { device, name, at, owner } = sample;
+    const rates: RatesMessage = { device, name, at, in_bps: inBps, out_bps: outBps, owner, state: 'up' };
     return [push, { topic: devicesTopic, event: 'rates', payload: rates }];
   }
 

@@ -71,7 +71,7 @@ function options(width: number, height: number, group: string, range: { current:
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.12 : 1000] },
     },
     axes: [
-      { ...axis, space: 70, size: 26, values: times },
+      { ...axis, space: 56, size: 26, incrs: TIME_STEPS, values: times },
       { ...axis, size: 68, space: 34, values: (_plot, ticks) => ticks.map((tick) => rateTick(tick)) },
     ],
     series: [{}, line('In', 'in'), line('Out', 'out')],
@@ -79,6 +79,8 @@ function options(width: number, height: number, group: string, range: { current:
   };
 }
 
+/** Seconds between two labels of the time axis. */
+const TIME_STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400];
 const hourAndMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const withSeconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 

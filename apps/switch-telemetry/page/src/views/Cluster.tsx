@@ -151,7 +151,8 @@ function NodeTable({ list }: { list: readonly NodeView[] }) {
               <tr key={node.name} data-node={node.name}>
                 <th scope="row">
                   {node.roles.includes('collector') && <span class={`swatch node-${nodeColor(node.name)}`} aria-hidden="true" />}
-                  {node.name}{node.self && <span class="muted"> · serves this page</span>}
+                  {shortNode(node.name)}
+                  <span class="muted small block">{node.name.slice(shortNode(node.name).length)}{node.hidden && ' · hidden'}{node.self && ' · serves this page'}</span>
                 </th>
                 <td>{node.roles.join(', ') || <span class="muted">none</span>}</td>
                 <td class="number">{node.roles.includes('collector') ? owners.value.filter(({ owner }) => owner === node.name).length : '–'}</td>
@@ -172,7 +173,12 @@ function Diary() {
       <div class="card diary" role="log" aria-label="Changes of the cluster" tabIndex={0}>
         {moves.value.length === 0
           ? <p class="muted">Nothing since this page was opened.</p>
-          : <ol>{moves.value.map(({ key, at, text }) => <li key={key}><time class="muted">{clockTime(at - skew.value)}</time> <span>{text.replace(/@[\w.:-]+/g, '')}</span></li>)}</ol>}
+          : <ol>{moves.value.map(({ key, at, text, devices }) => (
+              <li key={key}>
+                <time class="muted">{clockTime(at - skew.value)}</time>
+                <span>{text.replace(/@[\w.:-]+/g, '')}{devices.length > 1 && <span class="muted small block">{devices.toSorted(collator.compare).join(', ')}</span>}</span>
+              </li>
+            ))}</ol>}
       </div>
     </section>
   );

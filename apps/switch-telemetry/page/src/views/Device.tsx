@@ -76,14 +76,21 @@ function useSeries(id: string, range: Range): { readonly series: readonly Series
 }
 
 export function DevicePage({ id }: { id: string }) {
+  const ids = deviceIds.value;
+  if (ids?.includes(id)) return <KnownDevice id={id} />;
+  return (
+    <>
+      <h1 tabIndex={-1}>{id}</h1>
+      {ids !== null && <p class="card pad">There is no device of this name in the inventory. <a href={devicesPath}>All devices</a></p>}
+    </>
+  );
+}
+
+function KnownDevice({ id }: { id: string }) {
   const view = device(id)?.value;
   const range = RANGES[chosen.value] ?? RANGES[0]!;
   const { series, last, failed } = useSeries(id, range);
-  if (view === undefined) {
-    return deviceIds.value === null
-      ? <h1 tabIndex={-1}>{id}</h1>
-      : <><h1 tabIndex={-1}>{id}</h1><p class="card pad">There is no device of this name in the inventory. <a href={devicesPath}>All devices</a></p></>;
-  }
+  if (view === undefined) return null;
   return (
     <>
       <nav class="crumbs" aria-label="Breadcrumb"><a href={devicesPath}>Devices</a><span aria-hidden="true">/</span><span aria-current="page">{id}</span></nav>
