@@ -159,7 +159,7 @@ export class HandshakeHost {
 
 export function handshakeError(node: string, failure: HandshakeFailure): BeamishError {
   return new BeamishError(failure.code, `connecting to ${node}: ${failure.message}`, {
-    details: { node },
+    details: failure.actual === undefined ? { node } : { node, actual: failure.actual },
     retryable: failure.code === 'timeout' || failure.cause === 'closed' || failure.cause === 'simultaneous',
   });
 }

@@ -57,6 +57,8 @@ export interface HandshakeFailure {
   readonly code: BeamishErrorCode;
   readonly cause: RefusalCause;
   readonly message: string;
+  /** The name of the node that was there in place of the one dialled. */
+  readonly actual?: string;
 }
 
 export type HandshakeEffect =
@@ -160,7 +162,9 @@ function onChallenge(config: HandshakeConfig, expected: string, body: Uint8Array
   const challenge = decodeChallenge(body);
   if (challenge === undefined) return garbage({ step: 'challenge', expected });
   if (challenge.name !== expected) {
-    return fail('handshake_failed', 'bad_name', `the node there is ${JSON.stringify(challenge.name)}, not ${expected}`);
+    const message = `the node there is ${JSON.stringify(challenge.name)}, not ${expected}`;
+    const failure: HandshakeFailure = { code: 'handshake_failed', cause: 'bad_name', message, actual: challenge.name };
+    return [OVER, [{ type: 'failed', failure }]];
   }
   const flags = expandFlags(challenge.flags);
   if (lacksMandatory(flags)) return fail('handshake_failed', 'not_allowed', missingFlags(expected, flags));
