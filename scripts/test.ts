@@ -68,6 +68,7 @@ function show(result: FileResult): void {
   const sign = result.failed.length > 0 ? '✖' : '✔';
   say(`${sign} ${result.file}: ${counts.join(', ')} (${(result.ms / 1000).toFixed(1)} s)`);
   if (values.verbose) for (const { name, duration } of result.passed) say(`    ✔ ${name} (${duration.toFixed(0)} ms)`);
+  for (const note of result.notes) say(`    ${note}`);
   for (const { name, text } of result.failed) say(`  ✖ ${name}\n${indent(text)}`);
   if (result.failed.length > 0 && result.output.trim() !== '') {
     say(`  output of ${result.file}:\n${indent(result.output.trimEnd())}`);

@@ -17,6 +17,8 @@ export interface FileResult {
   readonly passed: readonly { readonly name: string; readonly duration: number }[];
   readonly failed: readonly Failure[];
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  /** What tests said by `t.diagnostic`: figures, mostly. */
+  readonly notes: readonly string[];
   readonly output: string;
   readonly ms: number;
 }
@@ -44,6 +46,7 @@ export function settings(path: string): { timeout: number | undefined; exclusive
 }
 
 const outputLimit = 200_000;
+let files = 0;
 
 function freePort(): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -57,7 +60,8 @@ function freePort(): Promise<number> {
 
 export async function runFile(file: string, options: FileOptions): Promise<FileResult> {
   const started = performance.now();
-  const temp = join(options.temp, file.replaceAll(/[^\w.-]/g, '_').slice(-40));
+  // Short: the path of a socket has at most 107 bytes, and Chromium adds most of them.
+  const temp = join(options.temp, String(++files));
   mkdirSync(temp, { recursive: true });
   chmodSync(temp, 0o1777); // a database server may run as another user
   const mark = `${options.mark}:${file}`;
@@ -80,6 +84,7 @@ export async function runFile(file: string, options: FileOptions): Promise<FileR
   const failed: Failure[] = [];
   const skipped: { name: string; reason: string }[] = [];
   const running: string[] = [];
+  const notes: string[] = [];
   let output = '';
   const collect = (text: string): void => {
     output = (output + text).slice(-outputLimit);
@@ -92,6 +97,7 @@ export async function runFile(file: string, options: FileOptions): Promise<FileR
     else if (report.type === 'end') running.splice(running.indexOf(report.name), 1);
     else if (report.type === 'failed') failed.push({ name: report.name, text: report.text ?? '' });
     else if (report.type === 'skipped') skipped.push({ name: report.name, reason: report.text ?? '' });
+    else if (report.type === 'diagnostic') notes.push(report.text ?? '');
     else if (!report.suite) passed.push({ name: report.name, duration: report.duration ?? 0 });
   };
   const lines = createInterface({ input: child.stdio[3] as NodeJS.ReadableStream });
@@ -126,5 +132,5 @@ export async function runFile(file: string, options: FileOptions): Promise<FileR
   else if (passed.length + failed.length + skipped.length === 0 && options.only === undefined) {
     failed.push({ name: file, text: 'there is no test in it' });
   }
-  return { file, passed, failed, skipped, output, ms: performance.now() - started };
+  return { file, passed, failed, skipped, notes, output, ms: performance.now() - started };
 }

@@ -26,6 +26,9 @@ function describe(error: unknown): string {
   return text.replaceAll(/^ +at .*\bnode:internal\/.*\n?/gm, '');
 }
 
+/** node:test counts at the end of a file; the runner counts itself. */
+const summary = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
 // Results come in the order of declaration: children before their parent, so the path of names is known at test:start.
 export default async function* reporter(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const path: string[] = [];
@@ -33,6 +36,9 @@ export default async function* reporter(source: AsyncIterable<TestEvent>): Async
     if (type === 'test:dequeue') send({ type: 'begin', name: data.name });
     if (type === 'test:complete') send({ type: 'end', name: data.name });
     if (type === 'test:start') path.splice(data.nesting, Infinity, data.name);
+    if (type === 'test:diagnostic' && !summary.test(data.message)) {
+      send({ type: 'diagnostic', name: path.join(' > '), suite: false, text: data.message });
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const name = [...path.slice(0, data.nesting), data.name].join(' > ');
     const suite = data.details.type === 'suite';
