@@ -1,14 +1,13 @@
 /**
- * Measures Beamish beside its peers, interleaved in one run: in every round each peer, in random order, is started as two
- * OS processes on loopback and runs every workload, in random order, for a bounded time.
+ * Measures Beamish beside its peers, interleaved in one run: in every round each peer is started as two OS processes on
+ * loopback, and every workload, in random order, is run by each peer, in random order, for a bounded time.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { commit, load, machine } from './harness/machine.ts';
 import { installPackages } from './harness/packages.ts';
-import type { Context, Peer, Pinning } from './harness/pair.ts';
+import type { Pinning } from './harness/pair.ts';
 import { profileTable } from './harness/profile.ts';
 import {
   markdown,
@@ -19,12 +18,13 @@ import {
   type Result,
   type Round,
 } from './harness/report.ts';
+import { runRound } from './harness/round.ts';
 import { workloadNames, workloads, type WorkloadName } from './harness/workloads.ts';
 import { peers } from './peers/index.ts';
 
 const help = `usage: npm run bench -- [options]
 
-  --rounds N       rounds; each peer runs once in each (default 5)
+  --rounds N       rounds; each peer is started anew in each (default 5)
   --seconds S      measured time per workload, a third of it more to warm up (default 1.5)
   --peers a,b      only these: ${Object.keys(peers).join(', ')}
   --only w,x       only these workloads:
@@ -113,34 +113,7 @@ function shuffler(seed: number): <T>(items: readonly T[]) => T[] {
       .map(([, item]) => item);
 }
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
-
-/** One peer's turn in one round. What fails is told and left out; the other workloads and peers go on. */
-async function turn(
-  peer: Peer,
-  names: readonly WorkloadName[],
-  seconds: number,
-  context: Context,
-): Promise<[Round, string[]]> {
-  const round: Record<string, number> = {};
-  try {
-    await using session = await peer.start(context);
-    const time = { warmup: Math.round((seconds * 1000) / 3), measure: Math.round(seconds * 1000) };
-    for (const name of names) {
-      const figures = await session.run(name, time);
-      for (const key of Object.keys(workloads[name].figures)) {
-        const value = figures[key];
-        if (value === undefined || !(value > 0)) throw new Error(`${name}.${key} is ${value}`);
-        round[`${name}.${key}`] = value;
-      }
-    }
-    return [round, []];
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return [round, [message.replaceAll(root, '')]];
-  }
-}
 
 async function main(): Promise<void> {
   const chosen = options();
@@ -164,17 +137,20 @@ async function main(): Promise<void> {
   say(`${rounds} rounds of ${running.join(', ')}; order by seed ${seed}`);
 
   for (let n = 1; n <= rounds; n++) {
-    for (const name of shuffle(running)) {
-      const peer = peers[name];
-      const results = gathered[name];
-      if (!peer || !results) continue;
-      const names = shuffle(chosen.workloads.filter((workload) => peer.workloads.includes(workload)));
-      const [round, failures] = await turn(peer, names, seconds, { pin, profile });
-      results.rounds.push(round);
-      results.failures.push(...failures.map((failure) => `round ${n}: ${failure}`));
-      highest = Math.max(highest, load());
-      const line = Object.entries(round).map(([key, value]) => `${key} ${value.toPrecision(4)}`);
-      say(`round ${n}, ${name}: ${[...line, ...failures].join(', ')}`);
+    const round = await runRound({
+      peers: Object.fromEntries(Object.entries(peers).filter(([name]) => running.includes(name))),
+      workloads: chosen.workloads,
+      seconds,
+      context: { pin, profile },
+      shuffle,
+      onResult: (name, text) => {
+        highest = Math.max(highest, load());
+        say(`round ${n}, ${name}: ${text}`);
+      },
+    });
+    for (const [name, { figures, failures }] of Object.entries(round)) {
+      gathered[name]?.rounds.push(figures);
+      gathered[name]?.failures.push(...failures.map((failure) => `round ${n}: ${failure}`));
     }
   }
 
