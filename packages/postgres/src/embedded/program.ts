@@ -3,6 +3,7 @@
  * recreate them by an install script; so that none has to run, and nothing in node_modules is changed, the program is
  * laid out once more as hard links (copies across file systems) in a directory of its own, links included.
  */
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -138,6 +139,15 @@ export function prepareProgram(home: string, foreign: boolean): Program {
       rmSync(note, { force: true });
     },
   };
+}
+
+/** The programs of a PostgreSQL that is installed on this machine. */
+export function installedProgram(bin: string): Program {
+  const postgres = join(bin, 'postgres');
+  const said = spawnSync(postgres, ['--version'], { encoding: 'utf8' });
+  const major = /\(PostgreSQL\) (\d+)/.exec(said.stdout ?? '')?.[1];
+  if (major === undefined) throw new Error(`${postgres} is no PostgreSQL: ${said.error?.message ?? said.stderr}`);
+  return { initdb: join(bin, 'initdb'), postgres, major, release: () => {} };
 }
 
 function temporary(): string {

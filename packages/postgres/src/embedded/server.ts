@@ -24,7 +24,7 @@ import type { Logger } from 'beamish/world';
 import pg from 'pg';
 import { type Account, serverAccount } from './account.ts';
 import { isAlive, LockHeld, takeLock } from './lock.ts';
-import { type Program, prepareProgram } from './program.ts';
+import { installedProgram, type Program, prepareProgram } from './program.ts';
 
 export interface EmbeddedOptions {
   /** Where everything of this server is kept; created when it is not there. One running server per directory. */
@@ -33,6 +33,8 @@ export interface EmbeddedOptions {
   readonly port?: number;
   /** The database, created when missing. @default 'postgres' */
   readonly database?: string;
+  /** The `bin` directory of an installed PostgreSQL, 14 or newer, to run in place of the one from npm. */
+  readonly programs?: string;
   /** Server settings that are added to ours, as `-c name=value`. */
   readonly settings?: Readonly<Record<string, string | number>>;
   /** Milliseconds for the server to accept connections; recovery after a crash counts. @default 60000 */
@@ -103,7 +105,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   let program: Program | undefined;
   try {
     await endOrphan(data, logger);
-    program = prepareProgram(directory, account !== undefined);
+    program = options.programs === undefined ? prepareProgram(directory, account !== undefined) : installedProgram(options.programs);
     let state = readState(directory);
     if (!existsSync(data)) state = await initialise(program, directory, account);
     if (state === undefined) throw new Error(`${join(directory, 'state.json')} is missing, and with it the password of the data beside it`);
@@ -260,8 +262,7 @@ async function initialise(program: Program, directory: string, account: Account 
     program.initdb,
     fresh,
     [
-      '--username', state.user, '--pwfile', account === undefined ? passwordFile : '/proc/self/fd/4', '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C',
-      '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions',
+      '--username', state.user, '--pwfile', account === undefined ? passwordFile : '/proc/self/fd/4', '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-instructions',
     ],
     account,
     account === undefined ? [] : [password],
