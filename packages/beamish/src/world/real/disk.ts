@@ -15,7 +15,11 @@ async function status(path: string): Promise<FileStatus | undefined> {
   }
 }
 
-async function writeFile(path: string, content: Uint8Array | string, options?: { readonly mode?: number }): Promise<void> {
+async function writeFile(
+  path: string,
+  content: Uint8Array | string,
+  options?: { readonly mode?: number },
+): Promise<void> {
   const part = `${path}.${process.pid}.${++written}.part`;
   const file = await open(part, 'wx', options?.mode ?? 0o666);
   try {

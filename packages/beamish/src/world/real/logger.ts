@@ -15,7 +15,7 @@ export interface LoggerOptions {
 
 /** A structured logger that never throws: a value that cannot be written is replaced by a note of it. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const pretty = options.pretty ?? process.stderr.isTTY === true;
+  const pretty = options.pretty ?? (process.stderr.isTTY || false);
   const write = options.write ?? ((line: string) => void process.stderr.write(line));
   return build(lowest(options.level), pretty ? prettyLine : jsonLine, write, {});
 }
@@ -33,9 +33,15 @@ function build(level: number, line: Line, write: (line: string) => void, binding
   const method = (name: LogLevel): LogMethod => {
     if (LEVELS[name] < level) return () => {};
     return (first: object | string, second?: string) => {
-      const fields = typeof first === 'string' ? bindings : { ...bindings, ...(first as Fields) };
       const message = typeof first === 'string' ? first : (second ?? '');
-      write(`${line(name, fields, message)}\n`);
+      try {
+        // pino takes an error alone, too
+        const more = first instanceof Error ? { err: first } : (first as Fields);
+        const fields = typeof first === 'string' ? bindings : { ...bindings, ...more };
+        write(`${line(name, fields, first instanceof Error && second === undefined ? first.message : message)}\n`);
+      } catch {
+        // a getter of the fields, or the stream: a log line must not end what wrote it
+      }
     };
   };
   return {
@@ -65,7 +71,14 @@ function prettyLine(level: LogLevel, fields: Fields, message: string): string {
   const { err, ...rest } = fields;
   let shown = '';
   for (const [name, value] of Object.entries(rest)) shown += ` ${name}=${text(value)}`;
-  const trace = err instanceof Error ? `\n  ${(err.stack ?? err.message).replaceAll('\n', '\n  ')}` : '';
+  let trace = '';
+  const seen = new Set<unknown>();
+  for (let cause = err; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
+    const code = 'code' in cause ? ` [${String(cause.code)}]` : '';
+    trace += `\n  ${trace === '' ? '' : 'caused by '}${(cause.stack ?? cause.message).replaceAll('\n', '\n  ')}${code}`;
+    seen.add(cause);
+  }
+  if (err !== undefined && trace === '') trace = ` err=${text(err)}`;
   return `${time} ${level.toUpperCase().padEnd(5)} ${message}${shown}${trace}`;
 }
 
@@ -101,10 +114,16 @@ function readable(value: object): unknown {
   }
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item as unknown]));
   if (value instanceof Set) return [...value];
+  // a tuple or an improper list, whose layer this file does not know
+  if ('elements' in value && Array.isArray(value.elements)) return value.elements;
   if (value instanceof Uint8Array) return `<<${value.length} bytes>>`;
   // Pids, references and atoms have a text of their own.
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype && value.toString !== Object.prototype.toString) {
-    return String(value);
+  if (
+    !Array.isArray(value) &&
+    Object.getPrototypeOf(value) !== Object.prototype &&
+    value.toString !== Object.prototype.toString
+  ) {
+    return (value as { toString(): string }).toString();
   }
   return value;
 }

@@ -17,8 +17,9 @@ import type {
   SrvRecord,
 } from '../network.ts';
 import { failure } from './failure.ts';
+import { realClock } from './clock.ts';
 import { RealSocket } from './socket.ts';
-import { clientTls, serverTls } from './tls.ts';
+import { below, clientTls, refusal, remoteOf, serverTls } from './tls.ts';
 
 const DEFAULT_CONNECT_TIMEOUT = 7000;
 const DEFAULT_RESOLVE_TIMEOUT = 5000;
@@ -27,15 +28,33 @@ const TLS_SETUP_TIME = 7000;
 
 async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
   const accept = (socket: NodeSocket): void => onConnection(new RealSocket(socket));
+  /** TCP connections whose TLS handshake is not done: closed with the listener, not handed over after it. */
+  const handshaking = new Set<NodeSocket>();
   // Half-open, so that the owner decides what the end of the peer's bytes means.
   const common = { allowHalfOpen: true, pauseOnConnect: false };
   let server: Server;
   if (options.tls === undefined) server = createServer(common, accept);
   else {
-    const secure = createTlsServer({ ...common, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME }, accept);
+    const secure = createTlsServer(
+      { ...common, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME },
+      (socket) => {
+        const tcp = below(socket);
+        if (tcp === undefined) handshaking.clear();
+        else handshaking.delete(tcp);
+        accept(socket);
+      },
+    );
+    secure.on('connection', (socket: NodeSocket) => {
+      // asked for now, the address is remembered; asked for after a failure, it is gone
+      void socket.remoteAddress;
+      handshaking.add(socket);
+      socket.once('close', () => handshaking.delete(socket));
+    });
     secure.on('tlsClientError', (error, socket) => {
-      const remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
-      options.onRefused?.(failure(error, `TLS handshake with ${remote.host}:${remote.port}`, 'tls_failed'), remote);
+      const remote = remoteOf(socket);
+      const doing = `TLS handshake with ${remote.host}:${remote.port}`;
+      const why = refusal(error, socket);
+      options.onRefused?.(new BeamishError('tls_failed', `${doing}: ${why.message.trim()}`, { cause: why }), remote);
       socket.destroy();
     });
     server = secure;
@@ -55,6 +74,7 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
       new Promise((resolve) => {
         // The callback of `close` waits for the connections made, which stay. That it listens no more holds at once.
         server.close();
+        for (const socket of handshaking) socket.destroy();
         resolve();
       }),
   };
@@ -77,21 +97,30 @@ function connect(options: ConnectOptions): Promise<Socket> {
     };
     const socket =
       options.tls === undefined ? connectTcp(target) : connectTls({ ...target, ...clientTls(options.tls, host) });
+    // once TCP stands, what fails is the TLS handshake, whatever the error is called
+    let connected = false;
+    if (options.tls !== undefined) socket.once('connect', () => (connected = true));
     const fail = (error: BeamishError): void => {
       settle();
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
     };
-    const onError = (error: Error): void => fail(failure(error, doing));
-    const onClose = (): void => fail(new BeamishError('connection_refused', `${doing}: closed by the other side`));
+    const onError = (error: Error): void =>
+      fail(
+        connected
+          ? new BeamishError('tls_failed', `TLS handshake with ${host}:${port}: ${error.message.trim()}`, {
+              cause: error,
+            })
+          : failure(error, doing),
+      );
+    const onClose = (): void => onError(new Error('closed by the other side'));
     const onAbort = (): void => fail(new BeamishError('aborted', `${doing} was aborted`, { cause: signal?.reason }));
-    const timer = setTimeout(
-      () => fail(new BeamishError('timeout', `${doing}: no answer within ${timeout} ms`, { retryable: true })),
-      timeout,
+    const timer = realClock.setTimer(timeout, () =>
+      fail(new BeamishError('timeout', `${doing}: no answer within ${timeout} ms`, { retryable: true })),
     );
     const settle = (): void => {
-      clearTimeout(timer);
+      timer.cancel();
       signal?.removeEventListener('abort', onAbort);
       socket.off('error', onError).off('close', onClose);
     };
@@ -120,7 +149,9 @@ async function bindDatagram(options: DatagramOptions): Promise<DatagramSocket> {
   });
   const report = (error: Error): void => options.onError?.(failure(error, doing));
   socket.on('error', report);
-  socket.on('message', (message, from) => options.onMessage(new Uint8Array(message), { host: from.address, port: from.port }));
+  socket.on('message', (message, from) =>
+    options.onMessage(new Uint8Array(message), { host: from.address, port: from.port }),
+  );
   try {
     if (options.broadcast === true) socket.setBroadcast(true);
     if (options.multicast !== undefined) {
@@ -149,7 +180,14 @@ async function bindDatagram(options: DatagramOptions): Promise<DatagramSocket> {
 
 function resolver(options: ResolveOptions | undefined): Resolver {
   const made = new Resolver({ timeout: options?.timeout ?? DEFAULT_RESOLVE_TIMEOUT, tries: 1 });
-  if (options?.servers !== undefined) made.setServers(options.servers);
+  if (options?.servers === undefined) return made;
+  try {
+    made.setServers(options.servers);
+  } catch (error) {
+    throw new BeamishError('option_invalid', `DNS servers ${options.servers.join(', ')}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
   return made;
 }
 
@@ -163,8 +201,12 @@ function none(error: unknown): never[] {
 async function resolveAddresses(name: string, options?: ResolveOptions): Promise<readonly string[]> {
   if (isIP(name) !== 0) return [name];
   const dns = resolver(options);
-  const [four, six] = await Promise.all([dns.resolve4(name).catch(none), dns.resolve6(name).catch(none)]);
-  return [...new Set([...four, ...six])];
+  const answers = await Promise.allSettled([dns.resolve4(name).catch(none), dns.resolve6(name).catch(none)]);
+  const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  // many servers answer for one family and fail for the other: that is an answer
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  if (addresses.length === 0 && failed !== undefined) throw failed.reason;
+  return [...new Set(addresses)];
 }
 
 async function resolveServices(name: string, options?: ResolveOptions): Promise<readonly SrvRecord[]> {

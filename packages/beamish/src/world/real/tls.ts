@@ -1,33 +1,91 @@
-import { isIP } from 'node:net';
-import { checkServerIdentity, type ConnectionOptions, type SecureContextOptions, type TlsOptions as NodeTls } from 'node:tls';
-import type { TlsOptions } from '../network.ts';
+import { isIP, type Socket } from 'node:net';
+import {
+  checkServerIdentity,
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TlsOptions as NodeTls,
+} from 'node:tls';
+import { BeamishError } from '../../error/index.ts';
+import type { Address, TlsOptions } from '../network.ts';
 
-/** `buffer`: Node takes PEM text and DER bytes alike, as text or Buffer. */
-const material = (value: string | Uint8Array): string | Buffer => (typeof value === 'string' ? value : Buffer.from(value));
+/** Node takes PEM only, text or bytes; DER bytes (they begin with a SEQUENCE) are put into PEM's clothes. */
+function pem(value: string | Uint8Array, label: string): string | Buffer {
+  if (typeof value === 'string') return value;
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (bytes[0] !== 0x30) return bytes;
+  const lines = (bytes.toString('base64').match(/.{1,64}/g) ?? []).join('\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
 
 function context(options: TlsOptions): SecureContextOptions {
+  const { cert, key, passphrase } = options;
   return {
     minVersion: options.minVersion ?? 'TLSv1.2',
     // An empty list, not Node's own: without `ca` nobody is trusted.
-    ca: options.ca === undefined ? [] : material(options.ca),
-    ...(options.cert === undefined ? {} : { cert: material(options.cert) }),
-    ...(options.key === undefined ? {} : { key: material(options.key) }),
-    ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
+    ca: options.ca === undefined ? [] : pem(options.ca, 'CERTIFICATE'),
+    ...(cert === undefined ? {} : { cert: pem(cert, 'CERTIFICATE') }),
+    ...(key === undefined ? {} : { key: pem(key, passphrase === undefined ? 'PRIVATE KEY' : 'ENCRYPTED PRIVATE KEY') }),
+    ...(passphrase === undefined ? {} : { passphrase }),
   };
+}
+
+/** @throws BeamishError `tls_failed` when certificate or key cannot be read: at once, not at the first peer. */
+function checked(options: TlsOptions): SecureContextOptions {
+  const made = context(options);
+  try {
+    createSecureContext(made);
+  } catch (error) {
+    // OpenSSL's message never holds the key
+    throw new BeamishError('tls_failed', `certificate or key cannot be used: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return made;
 }
 
 export function serverTls(options: TlsOptions): NodeTls {
   const verify = options.verifyPeer ?? true;
-  return { ...context(options), requestCert: verify, rejectUnauthorized: verify };
+  if (options.cert === undefined || options.key === undefined) {
+    throw new BeamishError('option_invalid', 'a TLS server needs cert and key');
+  }
+  return { ...checked(options), requestCert: verify, rejectUnauthorized: verify };
 }
 
 /** Node must not be given an IP address as SNI (RFC 6066, section 3), but the certificate is checked against it. */
 export function clientTls(options: TlsOptions, dialled: string): ConnectionOptions {
   const name = options.serverName ?? dialled;
   return {
-    ...context(options),
+    ...checked(options),
     ...(isIP(name) === 0 ? { servername: name } : {}),
     rejectUnauthorized: options.verifyPeer ?? true,
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
   };
+}
+
+/** Why a server refused: Node says only "socket hang up" when the chain does not verify, and keeps the reason aside. */
+export function refusal(error: Error, socket: TLSSocket): Error {
+  // null until something was verified, whatever the types say
+  const reason: unknown = socket.authorizationError;
+  if (reason === undefined || reason === null) return error;
+  return Object.assign(
+    new Error(
+      `the client's certificate is not accepted: ${reason instanceof Error ? reason.message : (reason as string)}`,
+    ),
+    {
+      code: 'ERR_TLS_PEER',
+    },
+  );
+}
+
+/** The TCP socket under a TLS one. Node has no public name for it. */
+export function below(socket: TLSSocket): Socket | undefined {
+  return (socket as { readonly _parent?: Socket })._parent;
+}
+
+/** The peer of a connection that may be destroyed already; the TCP socket below still knows. */
+export function remoteOf(socket: TLSSocket): Address {
+  const tcp = below(socket);
+  return { host: socket.remoteAddress ?? tcp?.remoteAddress ?? '', port: socket.remotePort ?? tcp?.remotePort ?? 0 };
 }

@@ -1,0 +1,65 @@
+/** Certificates for tests, made by openssl: an authority, and what it signs. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requirePeer } from '../support/peers.ts';
+
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export class Authority {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'beamish-ca-'));
+  readonly ca: string;
+  #made = 0;
+
+  constructor() {
+    this.#openssl(
+      'req',
+      '-x509',
+      ...NEW_KEY,
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=test authority',
+    );
+    this.ca = this.#read('ca.pem');
+  }
+
+  /** @param names subject alternative names, `DNS:x` or `IP:x`. @param options.expired valid only in the past. */
+  issue(names: readonly string[], options: { readonly expired?: boolean } = {}): Certificate {
+    const name = `c${++this.#made}`;
+    const validity =
+      options.expired === true ? ['-not_before', '20200101000000Z', '-not_after', '20200102000000Z'] : ['-days', '2'];
+    writeFileSync(
+      join(this.#directory, 'ext'),
+      `subjectAltName=${names.join(',')}\nextendedKeyUsage=serverAuth,clientAuth\n`,
+    );
+    this.#openssl('req', '-new', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    this.#openssl(
+      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
+      ...['-out', `${name}.pem`, '-extfile', 'ext', ...validity],
+    );
+    return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) };
+  }
+
+  dispose(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #openssl(...args: string[]): void {
+    execFileSync(requirePeer('openssl'), args, { cwd: this.#directory, stdio: 'pipe' });
+  }
+
+  #read(file: string): string {
+    return readFileSync(join(this.#directory, file), 'utf8');
+  }
+}
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] as const;
