@@ -1,0 +1,18 @@
+import { BeamishError, type BeamishErrorCode } from '../../error/index.ts';
+import type { ListenOptions, Socket } from '../../world/index.ts';
+
+/** A port that accepts connections. */
+export interface Listening {
+  readonly options: ListenOptions;
+  readonly onConnection: (socket: Socket) => void;
+}
+
+export function failure(code: BeamishErrorCode, message: string): BeamishError {
+  return new BeamishError(code, message, {
+    retryable: code === 'connection_refused' || code === 'timeout' || code === 'host_unresolved',
+  });
+}
+
+export function isAddress(host: string): boolean {
+  return /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');
+}
