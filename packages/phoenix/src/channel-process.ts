@@ -30,7 +30,10 @@ export class ChannelProcess<Assigns extends object> {
   constructor(options: ChannelProcessOptions<Assigns>) {
     this.#options = options;
     const { runtime, socket } = options;
-    this.pid = runtime.spawn({ handle: (message) => this.#handle(message) }, { label: `phoenix channel ${socket.topic}` }).pid;
+    this.pid = runtime.spawn(
+      { handle: (message) => this.#handle(message) },
+      { label: `phoenix channel ${socket.topic}` },
+    ).pid;
     this.#monitor = runtime.monitor(this.pid, () => {
       options.onCrash();
       this.end('crashed');
@@ -84,7 +87,8 @@ export class ChannelProcess<Assigns extends object> {
     const { channel, socket } = this.#options;
     this.#unhandled -= 1;
     this.#options.onHandled(1);
-    if (channel.handleIn === undefined) throw new Error(`the channel of ${socket.topic} takes no pushes, and got "${event}"`);
+    if (channel.handleIn === undefined)
+      throw new Error(`the channel of ${socket.topic} takes no pushes, and got "${event}"`);
     const reply = await channel.handleIn(event, payload, socket);
     if (reply) this.#options.onReply('push', ref, reply);
   }

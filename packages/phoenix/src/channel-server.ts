@@ -103,13 +103,17 @@ export class ChannelServer<Assigns extends object = object> implements AsyncDisp
   /** @throws BeamishError `option_invalid` */
   constructor(options: ChannelServerOptions<Assigns>) {
     this.#options = options;
-    const number = (name: 'maxQueued' | 'maxBufferedBytes' | 'idleTimeout' | 'maxFrameBytes' | 'maxChannels', byDefault: number): number => {
+    const number = (
+      name: 'maxQueued' | 'maxBufferedBytes' | 'idleTimeout' | 'maxFrameBytes' | 'maxChannels',
+      byDefault: number,
+    ): number => {
       const value = options[name] ?? byDefault;
       if (Number.isInteger(value) && value > 0) return value;
       throw new BeamishError('option_invalid', `${name} must be a positive integer, not ${value}`);
     };
     const path = options.path ?? '/socket';
-    if (!path.startsWith('/')) throw new BeamishError('option_invalid', `path must start with "/", not ${JSON.stringify(path)}`);
+    if (!path.startsWith('/'))
+      throw new BeamishError('option_invalid', `path must start with "/", not ${JSON.stringify(path)}`);
     this.#endpoint = `${path.replace(/\/+$/, '')}/websocket`;
     this.#runtime = options.runtime;
     this.#router = createRouter(options.channels);
@@ -139,7 +143,8 @@ export class ChannelServer<Assigns extends object = object> implements AsyncDisp
         if (route === undefined) throw new BeamishError('option_invalid', `no channel serves ${topic}`);
         return { channel: route.target(), rest: route.rest };
       },
-      subscribe: (topic, listener) => void this.#topics.set(topic, (this.#topics.get(topic) ?? new Set()).add(listener)),
+      subscribe: (topic, listener) =>
+        void this.#topics.set(topic, (this.#topics.get(topic) ?? new Set()).add(listener)),
       unsubscribe: (topic, listener) => {
         const listeners = this.#topics.get(topic);
         listeners?.delete(listener);
@@ -186,7 +191,8 @@ export class ChannelServer<Assigns extends object = object> implements AsyncDisp
 
   statistics(): ChannelServerStatistics {
     const all = [...this.#connections];
-    const sum = (of: (connection: Connection<Assigns>) => number): number => all.reduce((total, one) => total + of(one), 0);
+    const sum = (of: (connection: Connection<Assigns>) => number): number =>
+      all.reduce((total, one) => total + of(one), 0);
     return {
       connections: all.length,
       channels: sum((one) => one.channels),
@@ -244,14 +250,20 @@ export class ChannelServer<Assigns extends object = object> implements AsyncDisp
     const ignore = (): void => {}; // a client that goes away before it was let in
     socket.on('error', ignore);
     if (this.#draining) return turnAway(503, 'draining', 'the server is shutting down');
-    if (this.#connections.size >= (this.#options.maxConnections ?? 10_000)) return turnAway(503, 'full', 'too many clients');
-    const admitted = admit(request.url ?? '', request.headers, this.#options.origins ?? ['localhost', '127.0.0.1', '[::1]']);
+    if (this.#connections.size >= (this.#options.maxConnections ?? 10_000))
+      return turnAway(503, 'full', 'too many clients');
+    const admitted = admit(
+      request.url ?? '',
+      request.headers,
+      this.#options.origins ?? ['localhost', '127.0.0.1', '[::1]'],
+    );
     if ('status' in admitted) return turnAway(admitted.status, admitted.cause, admitted.reason);
     let assigns: Assigns | Refusal;
     try {
       const { params, authToken } = admitted;
       // Without `connect` there is nothing to know of a client: Assigns is its default then.
-      assigns = (await this.#options.connect?.(params, { headers: request.headers, host, port, authToken })) ?? ({} as Assigns);
+      assigns =
+        (await this.#options.connect?.(params, { headers: request.headers, host, port, authToken })) ?? ({} as Assigns);
     } catch (cause) {
       this.#runtime.logger.error({ err: cause, peer: `${host}:${port}` }, 'connect failed');
       return answer(socket, 500);
@@ -280,5 +292,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 
 function answer(socket: Duplex, status: number): void {
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Refused'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Refused'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    () => socket.destroy(),
+  );
 }

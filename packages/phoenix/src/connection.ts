@@ -11,7 +11,13 @@ import { ChannelProcess } from './channel-process.ts';
 import type { OutPayload, Payload } from './message.ts';
 import { OutQueue } from './out-queue.ts';
 import { decode, encodePush, FrameError, type Frame } from './serializer.ts';
-import { initialSocketState, stepSocket, type SocketConfig, type SocketEffect, type SocketInput } from './socket-core.ts';
+import {
+  initialSocketState,
+  stepSocket,
+  type SocketConfig,
+  type SocketEffect,
+  type SocketInput,
+} from './socket-core.ts';
 
 /** Frames read and not yet handled at which reading pauses, so that a flood waits in the client's own buffers. */
 const MAX_UNHANDLED = 128;
@@ -64,7 +70,13 @@ export class Connection<Assigns extends object> {
   #lastHeard: number;
   #idle: Timer;
 
-  constructor(owner: ConnectionOwner<Assigns>, ws: WebSocket, id: number, peer: { host: string; port: number }, assigns: Assigns) {
+  constructor(
+    owner: ConnectionOwner<Assigns>,
+    ws: WebSocket,
+    id: number,
+    peer: { host: string; port: number },
+    assigns: Assigns,
+  ) {
     this.#owner = owner;
     this.#ws = ws;
     this.id = id;
@@ -78,7 +90,9 @@ export class Connection<Assigns extends object> {
     runtime.monitor(this.pid, () => this.close(1011, 'process ended'));
     this.#lastHeard = runtime.world.clock.monotonicTime();
     this.#idle = this.#watchIdle(owner.limits.idleTimeout);
-    ws.on('message', (data: Buffer, isBinary: boolean) => this.#heard(isBinary ? new Uint8Array(data) : data.toString('utf8')));
+    ws.on('message', (data: Buffer, isBinary: boolean) =>
+      this.#heard(isBinary ? new Uint8Array(data) : data.toString('utf8')),
+    );
     // ws answers a breach of RFC 6455 with its close code (1002, 1007, 1009) and tells of it here.
     ws.on('error', (cause) => owner.misbehaved(this, 'frame', cause.message));
     ws.on('close', () => this.#ended());

@@ -23,7 +23,11 @@ const MAX_PARAMS = 100;
 const MAX_DEPTH = 8;
 const TOKEN_PREFIX = 'base64url.bearer.phx.';
 
-export function admit(url: string, headers: IncomingHttpHeaders, origins: readonly string[] | 'any'): Admitted | Turned {
+export function admit(
+  url: string,
+  headers: IncomingHttpHeaders,
+  origins: readonly string[] | 'any',
+): Admitted | Turned {
   const origin = headers.origin;
   if (origin !== undefined && !isAllowedOrigin(origin, origins)) {
     return { status: 403, cause: 'origin', reason: `origin ${JSON.stringify(origin)} is not allowed` };
@@ -34,7 +38,11 @@ export function admit(url: string, headers: IncomingHttpHeaders, origins: readon
   const vsn = params['vsn'];
   // Without vsn a client speaks 1.0.0 (objects instead of arrays), which is not served here.
   if (typeof vsn !== 'string' || !/^2\.0\.\d+$/.test(vsn)) {
-    return { status: 403, cause: 'version', reason: `serializer version ${JSON.stringify(vsn ?? '1.0.0')} is not served, only 2.0.0` };
+    return {
+      status: 403,
+      cause: 'version',
+      reason: `serializer version ${JSON.stringify(vsn ?? '1.0.0')} is not served, only 2.0.0`,
+    };
   }
   return { params, authToken: bearer(headers['sec-websocket-protocol']) };
 }
@@ -48,7 +56,9 @@ function isAllowedOrigin(origin: string, allowed: readonly string[] | 'any'): bo
   } catch {
     return false; // 'null': a sandboxed page or a file
   }
-  return allowed.some((entry) => (entry.includes('://') ? entry === url.origin : entry === url.hostname || entry === url.host));
+  return allowed.some((entry) =>
+    entry.includes('://') ? entry === url.origin : entry === url.hostname || entry === url.host,
+  );
 }
 
 function bearer(protocols: string | undefined): string | undefined {

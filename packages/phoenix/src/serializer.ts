@@ -65,9 +65,7 @@ function decodeBinary(bytes: Uint8Array): Message {
 /** A message of the server: a push with its `join_ref`, or a broadcast when `joinRef` is null. */
 export function encodePush(joinRef: string | null, topic: string, event: string, payload: OutPayload): Frame {
   if (!(payload instanceof Uint8Array)) return JSON.stringify([joinRef, null, topic, event, payload]);
-  return joinRef === null
-    ? binary(BROADCAST, [topic, event], payload)
-    : binary(PUSH, [joinRef, topic, event], payload);
+  return joinRef === null ? binary(BROADCAST, [topic, event], payload) : binary(PUSH, [joinRef, topic, event], payload);
 }
 
 /** The answer to the message with that `ref`. */
@@ -78,7 +76,12 @@ export function encodeReply(joinRef: string | null, ref: string | null, topic: s
 }
 
 /** `phx_close` and `phx_error` carry the join's ref twice (protocols 13.1). */
-export function encodeEnd(joinRef: string | null, topic: string, event: 'phx_close' | 'phx_error', payload: OutPayload): Frame {
+export function encodeEnd(
+  joinRef: string | null,
+  topic: string,
+  event: 'phx_close' | 'phx_error',
+  payload: OutPayload,
+): Frame {
   return JSON.stringify([joinRef, joinRef, topic, event, payload]);
 }
 

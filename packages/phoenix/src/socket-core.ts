@@ -29,9 +29,27 @@ export const initialSocketState: SocketState = { channels: new Map(), nextId: 1 
 export type SocketInput =
   | { readonly type: 'received'; readonly message: Message }
   /** A channel's join has been answered by its code. */
-  | { readonly type: 'joined'; readonly id: number; readonly topic: string; readonly ref: string | null; readonly reply: Reply }
-  | { readonly type: 'replied'; readonly id: number; readonly topic: string; readonly ref: string | null; readonly reply: Reply }
-  | { readonly type: 'pushed'; readonly id: number; readonly topic: string; readonly event: string; readonly payload: OutPayload }
+  | {
+      readonly type: 'joined';
+      readonly id: number;
+      readonly topic: string;
+      readonly ref: string | null;
+      readonly reply: Reply;
+    }
+  | {
+      readonly type: 'replied';
+      readonly id: number;
+      readonly topic: string;
+      readonly ref: string | null;
+      readonly reply: Reply;
+    }
+  | {
+      readonly type: 'pushed';
+      readonly id: number;
+      readonly topic: string;
+      readonly event: string;
+      readonly payload: OutPayload;
+    }
   /** A frame encoded once for all sockets of the topic (Phoenix calls it fastlane). */
   | { readonly type: 'broadcast'; readonly id: number; readonly topic: string; readonly frame: Frame }
   /** The channel's code has closed itself, or failed. */
@@ -47,10 +65,28 @@ export interface SendEffect {
 
 export type SocketEffect =
   | SendEffect
-  | { readonly type: 'start'; readonly id: number; readonly topic: string; readonly ref: string | null; readonly payload: Payload }
-  | { readonly type: 'deliver'; readonly id: number; readonly topic: string; readonly event: string; readonly ref: string | null; readonly payload: Payload }
+  | {
+      readonly type: 'start';
+      readonly id: number;
+      readonly topic: string;
+      readonly ref: string | null;
+      readonly payload: Payload;
+    }
+  | {
+      readonly type: 'deliver';
+      readonly id: number;
+      readonly topic: string;
+      readonly event: string;
+      readonly ref: string | null;
+      readonly payload: Payload;
+    }
   /** End the channel and forget it; what it still says is ignored. */
-  | { readonly type: 'stop'; readonly id: number; readonly topic: string; readonly reason: 'left' | 'rejoined' | 'closed' | 'refused' | 'crashed' };
+  | {
+      readonly type: 'stop';
+      readonly id: number;
+      readonly topic: string;
+      readonly reason: 'left' | 'rejoined' | 'closed' | 'refused' | 'crashed';
+    };
 
 export interface SocketStep {
   readonly state: SocketState;
@@ -66,7 +102,10 @@ export function stepSocket(config: SocketConfig, state: SocketState, input: Sock
     case 'joined': {
       const answer = send(encodeReply(entry.joinRef, input.ref, input.topic, input.reply), input.topic, false);
       if (input.reply.status === 'error') {
-        return { state: without(state, input.topic), effects: [answer, { type: 'stop', id: entry.id, topic: input.topic, reason: 'refused' }] };
+        return {
+          state: without(state, input.topic),
+          effects: [answer, { type: 'stop', id: entry.id, topic: input.topic, reason: 'refused' }],
+        };
       }
       return {
         state: withEntry(state, input.topic, { ...entry, pending: undefined }),
@@ -74,9 +113,16 @@ export function stepSocket(config: SocketConfig, state: SocketState, input: Sock
       };
     }
     case 'replied':
-      return { state, effects: [send(encodeReply(entry.joinRef, input.ref, input.topic, input.reply), input.topic, false)] };
+      return {
+        state,
+        effects: [send(encodeReply(entry.joinRef, input.ref, input.topic, input.reply), input.topic, false)],
+      };
     case 'pushed':
-      return say(state, entry, send(encodePush(entry.joinRef, input.topic, input.event, input.payload), input.topic, true));
+      return say(
+        state,
+        entry,
+        send(encodePush(entry.joinRef, input.topic, input.event, input.payload), input.topic, true),
+      );
     case 'broadcast':
       return say(state, entry, send(input.frame, input.topic, true));
     case 'ended': {
@@ -147,7 +193,11 @@ function answer(message: Message, reply: Reply): SendEffect {
 
 /** Phoenix answers what belongs to no channel with a null join_ref, which every incarnation of the topic accepts. */
 function refuse(message: Message, reason: string): SendEffect {
-  return send(encodeReply(null, message.ref, message.topic, { status: 'error', response: { reason } }), message.topic, false);
+  return send(
+    encodeReply(null, message.ref, message.topic, { status: 'error', response: { reason } }),
+    message.topic,
+    false,
+  );
 }
 
 function send(frame: Frame, topic: string, droppable: boolean): SendEffect {

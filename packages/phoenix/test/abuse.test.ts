@@ -35,7 +35,9 @@ test('bytes that are no WebSocket frame: 1002; a frame too large: 1009', async (
   assert.equal((await end).code, 1009);
 
   const bytes = connect(host.port, '127.0.0.1');
-  bytes.write('GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+  bytes.write(
+    'GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
   const received: Buffer[] = [];
   bytes.on('data', (chunk: Buffer) => {
     if (received.push(chunk) === 1) bytes.write(Buffer.alloc(64, 0xff));
@@ -46,7 +48,10 @@ test('bytes that are no WebSocket frame: 1002; a frame too large: 1009', async (
 });
 
 test('wrong version, origin, path, parameters and handshake are refused with their status', async () => {
-  await using host = await startServer({ channels: { room }, origins: ['localhost', 'example.org', 'https://exact.example'] });
+  await using host = await startServer({
+    channels: { room },
+    origins: ['localhost', 'example.org', 'https://exact.example'],
+  });
   assert.equal(await refused(host.raw('/socket/websocket')), 403);
   assert.equal(await refused(host.raw('/socket/websocket?vsn=1.0.0')), 403);
   assert.equal(await refused(host.raw('/socket/websocket?vsn=3.0.0')), 403);
@@ -56,7 +61,8 @@ test('wrong version, origin, path, parameters and handshake are refused with the
   for (const origin of ['http://evil.example', 'null', 'http://exact.example', 'http://localhost.evil.example']) {
     assert.equal(await refused(withOrigin(origin)), 403, origin);
   }
-  for (const origin of ['http://localhost:5000', 'https://example.org', 'https://exact.example']) await opened(withOrigin(origin));
+  for (const origin of ['http://localhost:5000', 'https://example.org', 'https://exact.example'])
+    await opened(withOrigin(origin));
   const response = await fetch(`http://127.0.0.1:${host.port}/socket/websocket?vsn=2.0.0`);
   assert.equal(response.status, 404); // of the HTTP server: not an upgrade
   const logged = host.log.filter(({ msg }) => msg === 'refused a channel client').map(({ cause }) => cause);
@@ -69,7 +75,10 @@ test('more channels, and more clients, than allowed', async () => {
   const client = host.client();
   assert.equal((await answered(client.channel('room:1').join())).status, 'ok');
   assert.equal((await answered(client.channel('room:2').join())).status, 'ok');
-  assert.deepEqual(await answered(client.channel('room:3').join()), { status: 'error', response: { reason: 'too many channels joined' } });
+  assert.deepEqual(await answered(client.channel('room:3').join()), {
+    status: 'error',
+    response: { reason: 'too many channels joined' },
+  });
   assert.equal(await refused(host.raw()), 503);
 });
 
@@ -85,11 +94,14 @@ test('a client that floods waits; its frames are all answered in order', async (
   const ws = host.raw();
   await opened(ws);
   const refs: string[] = [];
-  ws.on('message', (data) => void refs.push((JSON.parse(String(data)) as [string, string])[1]));
+  ws.on('message', (data: Buffer) => void refs.push((JSON.parse(data.toString()) as [string, string])[1]));
   ws.send('["1","0","room","phx_join",{}]');
   for (let ref = 1; ref <= 3000; ref++) ws.send(`["1","${ref}","room","echo",{}]`);
   await eventually(() => refs.length === 3001, { describe: () => `${refs.length} answers` });
-  assert.deepEqual(refs, Array.from({ length: 3001 }, (_, ref) => String(ref)));
+  assert.deepEqual(
+    refs,
+    Array.from({ length: 3001 }, (_, ref) => String(ref)),
+  );
 });
 
 test('a client that stops reading: bounded queue, drops counted, told what it missed, others not held up', async () => {
@@ -100,7 +112,7 @@ test('a client that stops reading: bounded queue, drops counted, told what it mi
   const slow = host.raw();
   await opened(slow);
   const got: [string | null, string | null, string, string, { n?: number; count?: number }][] = [];
-  slow.on('message', (data) => void got.push(JSON.parse(String(data))));
+  slow.on('message', (data: Buffer) => void got.push(JSON.parse(data.toString())));
   slow.send('["1","1","room","phx_join",{}]');
   await eventually(() => got.length === 1);
   slow.pause();
@@ -109,7 +121,9 @@ test('a client that stops reading: bounded queue, drops counted, told what it mi
   // As much as it takes: the operating system's buffers fill first.
   while (host.server.statistics().dropped < 100) {
     for (let index = 0; index < 20; index++) host.server.broadcast('room', 'big', { n: sent++, filler });
-    await eventually(() => atFast.length === sent, { describe: () => `the fast client has ${atFast.length} of ${sent}` });
+    await eventually(() => atFast.length === sent, {
+      describe: () => `the fast client has ${atFast.length} of ${sent}`,
+    });
     assert.ok(host.server.statistics().queued <= 20);
     assert.ok(sent < 10_000, 'nothing was dropped');
   }
@@ -119,12 +133,17 @@ test('a client that stops reading: bounded queue, drops counted, told what it mi
   await eventually(() => got.some(([, ref]) => ref === '2'));
   host.server.broadcast('room', 'big', { n: sent });
   await eventually(() => got.at(-1)?.[4].n === sent);
-  const missed = got.filter(([, , , event]) => event === 'missed').map(([joinRef, , topic, , { count }]) => ({ joinRef, topic, count }));
+  const missed = got
+    .filter(([, , , event]) => event === 'missed')
+    .map(([joinRef, , topic, , { count }]) => ({ joinRef, topic, count }));
   const total = missed.reduce((sum, { count }) => sum + (count ?? 0), 0);
   assert.ok(total >= dropped);
   const numbers = got.flatMap(([, , , , { n }]) => (n === undefined ? [] : [n]));
   assert.equal(numbers.length + total, sent + 1, 'every broadcast was seen or counted');
-  assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  );
   const gap = got.findIndex(([, , , event]) => event === 'missed');
   assert.ok((got[gap + 1]?.[4].n ?? 0) - (got[gap - 1]?.[4].n ?? 0) > 1, 'the notice stands where the gap is');
 });

@@ -3,7 +3,16 @@ import { test } from 'node:test';
 import { atom } from 'beamish/term';
 import { Presence } from 'phoenix';
 import { eventually } from '../../beamish/test/support/eventually.ts';
-import { error, ok, PresenceTopic, refuse, type Channel, type ChannelSocket, type EndReason, type Presence as Tracked } from '../src/index.ts';
+import {
+  error,
+  ok,
+  PresenceTopic,
+  refuse,
+  type Channel,
+  type ChannelSocket,
+  type EndReason,
+  type Presence as Tracked,
+} from '../src/index.ts';
 import { answered, heard, refused, startServer } from './support.ts';
 
 const echo = (): Channel => ({
@@ -28,7 +37,10 @@ test('join, replies, pushes, broadcasts and leave with the official client', asy
   assert.deepEqual(await answered(first.join()), { status: 'ok', response: { joined: { from: 'ann' } } });
   assert.equal((await answered(second.join())).status, 'ok');
 
-  assert.deepEqual(await answered(first.push('echo', { a: [1, 'ü', null] })), { status: 'ok', response: { payload: { a: [1, 'ü', null] } } });
+  assert.deepEqual(await answered(first.push('echo', { a: [1, 'ü', null] })), {
+    status: 'ok',
+    response: { payload: { a: [1, 'ü', null] } },
+  });
   assert.deepEqual(await answered(first.push('no', {})), { status: 'error', response: { reason: 'no' } });
 
   first.push('all', { n: 1 });
@@ -36,8 +48,14 @@ test('join, replies, pushes, broadcasts and leave with the official client', asy
   first.push('me', { n: 3 });
   await answered(first.push('echo', {}));
   await eventually(() => atBob.length === 2);
-  assert.deepEqual(atAnn.map(({ payload }) => payload), [{ n: 1 }, { n: 3 }]);
-  assert.deepEqual(atBob.map(({ payload }) => payload), [{ n: 1 }, { n: 2 }]);
+  assert.deepEqual(
+    atAnn.map(({ payload }) => payload),
+    [{ n: 1 }, { n: 3 }],
+  );
+  assert.deepEqual(
+    atBob.map(({ payload }) => payload),
+    [{ n: 1 }, { n: 2 }],
+  );
 
   host.server.broadcast('room:1', 'news', { n: 4 });
   await eventually(() => atAnn.length === 3 && atBob.length === 3);
@@ -64,25 +82,38 @@ test('binary pushes, replies and broadcasts with the official client', async () 
   const channel = host.client().channel('blob');
   const events = heard(channel, 'pushed', 'broadcast');
   await answered(channel.join());
-  const { response } = await answered<ArrayBuffer>(channel.push('send', Uint8Array.of(1, 2, 255).buffer));
-  assert.deepEqual([...new Uint8Array(response)], [1, 2, 255]);
-  assert.deepEqual(events.map(({ event, payload }) => [event, ...new Uint8Array(payload as ArrayBuffer)]), [
-    ['pushed', 1, 2, 255],
-    ['broadcast', 255, 2, 1],
-  ]);
+  const { response } = await answered(channel.push('send', Uint8Array.of(1, 2, 255).buffer));
+  assert.deepEqual([...new Uint8Array(response as ArrayBuffer)], [1, 2, 255]);
+  assert.deepEqual(
+    events.map(({ event, payload }) => [event, ...new Uint8Array(payload as ArrayBuffer)]),
+    [
+      ['pushed', 1, 2, 255],
+      ['broadcast', 255, 2, 1],
+    ],
+  );
 });
 
 test('a topic that nobody serves, and a join that is refused', async () => {
-  await using host = await startServer({ channels: { 'room:*': () => ({ join: () => error({ reason: 'members only' }) }) } });
+  await using host = await startServer({
+    channels: { 'room:*': () => ({ join: () => error({ reason: 'members only' }) }) },
+  });
   const client = host.client();
-  assert.deepEqual(await answered(client.channel('nope').join()), { status: 'error', response: { reason: 'unmatched topic' } });
-  assert.deepEqual(await answered(client.channel('room:1').join()), { status: 'error', response: { reason: 'members only' } });
+  assert.deepEqual(await answered(client.channel('nope').join()), {
+    status: 'error',
+    response: { reason: 'unmatched topic' },
+  });
+  assert.deepEqual(await answered(client.channel('room:1').join()), {
+    status: 'error',
+    response: { reason: 'members only' },
+  });
   assert.equal(host.server.hasListeners('room:1'), false);
 });
 
 test('a second join of one topic ends the first channel', async () => {
   const ends: EndReason[] = [];
-  await using host = await startServer({ channels: { room: () => ({ join: () => ok(), terminate: (reason) => void ends.push(reason) }) } });
+  await using host = await startServer({
+    channels: { room: () => ({ join: () => ok(), terminate: (reason) => void ends.push(reason) }) },
+  });
   const client = host.client();
   await answered(client.channel('room').join());
   assert.equal((await answered(client.channel('room').join())).status, 'ok'); // the client leaves the old one first
@@ -122,7 +153,9 @@ test('a channel can end itself: the client sees phx_close and stays away', async
 
 test('whoever ends a process of a channel or of a connection ends just that', async () => {
   const ends: EndReason[] = [];
-  await using host = await startServer({ channels: { 'room:*': () => ({ ...echo(), terminate: (reason) => void ends.push(reason) }) } });
+  await using host = await startServer({
+    channels: { 'room:*': () => ({ ...echo(), terminate: (reason) => void ends.push(reason) }) },
+  });
   const client = host.client();
   const channel = client.channel('room:1');
   let joins = 0;
@@ -177,7 +210,11 @@ test('connect: assigns, refusal, authToken, nested parameters, one that throws',
     readonly tab: string;
   }
   await using host = await startServer<User>({
-    channels: { who: () => ({ join: (_params, socket: ChannelSocket<User>) => ok({ ...socket.assigns, peer: socket.peer.split(':')[0] }) }) },
+    channels: {
+      who: () => ({
+        join: (_params, socket: ChannelSocket<User>) => ok({ ...socket.assigns, peer: socket.peer.split(':')[0] }),
+      }),
+    },
     connect(params, { authToken }) {
       if (params['fail']) throw new Error('broken');
       if (authToken === undefined) return refuse('no token');
@@ -186,20 +223,23 @@ test('connect: assigns, refusal, authToken, nested parameters, one that throws',
     },
   });
   const client = host.client({ authToken: 'secret-token', params: { ui: { tab: 'a b' } } });
-  assert.deepEqual((await answered(client.channel('who').join())).response, { user: 'secret-token', tab: 'a b', peer: '127.0.0.1' });
+  assert.deepEqual((await answered(client.channel('who').join())).response, {
+    user: 'secret-token',
+    tab: 'a b',
+    peer: '127.0.0.1',
+  });
   assert.equal(await refused(host.raw()), 403);
   assert.equal(await refused(host.raw('/socket/websocket?vsn=2.0.0&fail=1')), 500);
 });
 
 test('presence: state after the join, then differences, merged by the official client', async () => {
-  let topic: PresenceTopic | undefined;
   const lobby = (): Channel => {
     let tracked: Tracked | undefined;
     return {
       join(params, socket) {
         const { key, name } = params as { key: string; name: string };
-        tracked = topic?.track(key, { name, view: 'devices' });
-        socket.push('presence_state', topic?.state() ?? {});
+        tracked = topic.track(key, { name, view: 'devices' });
+        socket.push('presence_state', topic.state());
         return ok();
       },
       handleIn: (_event, payload) => tracked?.update({ name: 'x', view: (payload as { view: string }).view }),
@@ -207,14 +247,20 @@ test('presence: state after the join, then differences, merged by the official c
     };
   };
   await using host = await startServer({ channels: { lobby } });
-  topic = new PresenceTopic(host.runtime.world.random, (diff) => host.server.broadcast('lobby', 'presence_diff', diff));
+  const topic = new PresenceTopic(host.runtime.world.random, (diff) =>
+    host.server.broadcast('lobby', 'presence_diff', diff),
+  );
   const join = (key: string) => {
     const client = host.client();
     const channel = client.channel('lobby', { key, name: key });
     const presence = new Presence(channel);
     channel.join();
     const list = (): string[] =>
-      presence.list((id: string, { metas }: { metas: { view: string }[] }) => `${id} ${metas.map(({ view }) => view).join('+')}`).toSorted();
+      presence
+        .list(
+          (id: string, { metas }: { metas: { view: string }[] }) => `${id} ${metas.map(({ view }) => view).join('+')}`,
+        )
+        .toSorted();
     return { client, channel, list };
   };
   const ann = join('ann');
@@ -222,9 +268,11 @@ test('presence: state after the join, then differences, merged by the official c
   const bob = join('bob');
   const bobToo = join('bob');
   const all = ['ann devices', 'bob devices+devices'];
-  for (const { list } of [ann, bob, bobToo]) await eventually(() => list().join() === all.join(), { describe: () => list().join() });
+  for (const { list } of [ann, bob, bobToo])
+    await eventually(() => list().join() === all.join(), { describe: () => list().join() });
   bob.channel.push('view', { view: 'sw-01' });
-  for (const { list } of [ann, bobToo]) await eventually(() => /bob (sw-01\+devices|devices\+sw-01)/.test(list().join()));
+  for (const { list } of [ann, bobToo])
+    await eventually(() => /bob (sw-01\+devices|devices\+sw-01)/.test(list().join()));
   bob.client.disconnect();
   bobToo.client.disconnect();
   await eventually(() => ann.list().join() === 'ann devices');

@@ -12,7 +12,10 @@ function drain(queue: OutQueue): Next[] {
 test('in order while there is room', () => {
   const queue = new OutQueue(3);
   for (const frame of ['a', 'b', 'c']) assert.ok(queue.add(frame, 't', true));
-  assert.deepEqual(drain(queue).map((next) => next.type === 'frame' && next.frame), ['a', 'b', 'c']);
+  assert.deepEqual(
+    drain(queue).map((next) => next.type === 'frame' && next.frame),
+    ['a', 'b', 'c'],
+  );
   assert.ok(queue.empty);
 });
 

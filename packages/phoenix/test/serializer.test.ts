@@ -21,9 +21,29 @@ test('text frames of protocols 13.1', () => {
 });
 
 test('frames that are no messages are refused', () => {
-  const bad = ['', 'hello', '{}', 'null', '[]', '["1","2","t","e"]', '[1,"2","t","e",{}]', '["1",2,"t","e",{}]', '["1","2",3,"e",{}]', '["1","2","t",null,{}]'];
+  const bad = [
+    '',
+    'hello',
+    '{}',
+    'null',
+    '[]',
+    '["1","2","t","e"]',
+    '[1,"2","t","e",{}]',
+    '["1",2,"t","e",{}]',
+    '["1","2",3,"e",{}]',
+    '["1","2","t",null,{}]',
+  ];
   for (const text of bad) assert.throws(() => decode(text), FrameError, text);
-  const binary = [[], [0], [0, 0, 0, 0], [1, 0, 0, 0, 0], [9, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 255, 255, 255, 255, 65], [0, 1, 0, 0, 0, 0xff]];
+  const binary = [
+    [],
+    [0],
+    [0, 0, 0, 0],
+    [1, 0, 0, 0, 0],
+    [9, 0, 0, 0, 0],
+    [0, 1, 0, 0, 0],
+    [0, 255, 255, 255, 255, 65],
+    [0, 1, 0, 0, 0, 0xff],
+  ];
   for (const bytes of binary) assert.throws(() => decode(Uint8Array.from(bytes)), FrameError, String(bytes));
 });
 
@@ -51,8 +71,13 @@ test('binary pushes of the official serializer are read as it wrote them', () =>
   fc.assert(
     fc.property(name, name, text, text, fc.uint8Array(), (joinRef, ref, topic, event, data) => {
       const payload = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
-      const message = decode(new Uint8Array(clientSerializer.binaryEncode({ join_ref: joinRef, ref, topic, event, payload })));
-      assert.deepEqual({ ...message, payload: [...(message.payload as Uint8Array)] }, { joinRef, ref, topic, event, payload: [...data] });
+      const message = decode(
+        new Uint8Array(clientSerializer.binaryEncode({ join_ref: joinRef, ref, topic, event, payload })),
+      );
+      assert.deepEqual(
+        { ...message, payload: [...(message.payload as Uint8Array)] },
+        { joinRef, ref, topic, event, payload: [...data] },
+      );
     }),
   );
 });
@@ -65,8 +90,20 @@ test('our binary push, reply and broadcast are read by the official serializer',
   fc.assert(
     fc.property(name, name, text, text, fc.uint8Array(), (joinRef, ref, topic, event, data) => {
       const payload = Uint8Array.from(data).buffer;
-      assert.deepEqual(read(encodePush(joinRef, topic, event, data)), { join_ref: joinRef, ref: null, topic, event, payload });
-      assert.deepEqual(read(encodePush(null, topic, event, data)), { join_ref: null, ref: null, topic, event, payload });
+      assert.deepEqual(read(encodePush(joinRef, topic, event, data)), {
+        join_ref: joinRef,
+        ref: null,
+        topic,
+        event,
+        payload,
+      });
+      assert.deepEqual(read(encodePush(null, topic, event, data)), {
+        join_ref: null,
+        ref: null,
+        topic,
+        event,
+        payload,
+      });
       assert.deepEqual(read(encodeReply(joinRef, ref, topic, ok(data))), {
         join_ref: joinRef,
         ref,

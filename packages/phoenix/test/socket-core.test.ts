@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decode } from '../src/serializer.ts';
 import { error, ok, type Message } from '../src/message.ts';
-import { initialSocketState, stepSocket, type SocketEffect, type SocketInput, type SocketState } from '../src/socket-core.ts';
+import {
+  initialSocketState,
+  stepSocket,
+  type SocketEffect,
+  type SocketInput,
+  type SocketState,
+} from '../src/socket-core.ts';
 
 const config = { maxChannels: 2, serves: (topic: string) => topic.startsWith('room:') };
 
@@ -37,7 +43,9 @@ function show(effect: SocketEffect): unknown {
 const yes = { status: 'ok', response: {} };
 
 test('heartbeat', () => {
-  assert.deepEqual(new Machine().receive([null, '7', 'phoenix', 'heartbeat', {}]), [[null, '7', 'phoenix', 'phx_reply', yes]]);
+  assert.deepEqual(new Machine().receive([null, '7', 'phoenix', 'heartbeat', {}]), [
+    [null, '7', 'phoenix', 'phx_reply', yes],
+  ]);
 });
 
 test('join, push with reply, leave', () => {
@@ -51,9 +59,10 @@ test('join, push with reply, leave', () => {
   assert.deepEqual(machine.receive(['4', '5', 'room:1', 'say', 'hi']), [
     { type: 'deliver', id: 1, topic: 'room:1', event: 'say', ref: '5', payload: 'hi' },
   ]);
-  assert.deepEqual(machine.feed({ type: 'replied', id: 1, topic: 'room:1', ref: '5', reply: error({ reason: 'no' }) }), [
-    ['4', '5', 'room:1', 'phx_reply', { status: 'error', response: { reason: 'no' } }],
-  ]);
+  assert.deepEqual(
+    machine.feed({ type: 'replied', id: 1, topic: 'room:1', ref: '5', reply: error({ reason: 'no' }) }),
+    [['4', '5', 'room:1', 'phx_reply', { status: 'error', response: { reason: 'no' } }]],
+  );
   assert.deepEqual(machine.receive(['4', '6', 'room:1', 'phx_leave', {}]), [
     ['4', '6', 'room:1', 'phx_reply', yes],
     ['4', '4', 'room:1', 'phx_close', {}],
@@ -73,10 +82,13 @@ test('a topic nobody serves, and one not joined', () => {
 test('a refused join is answered and forgotten', () => {
   const machine = new Machine();
   machine.receive(['1', '1', 'room:1', 'phx_join', {}]);
-  assert.deepEqual(machine.feed({ type: 'joined', id: 1, topic: 'room:1', ref: '1', reply: error({ reason: 'secret' }) }), [
-    ['1', '1', 'room:1', 'phx_reply', { status: 'error', response: { reason: 'secret' } }],
-    { type: 'stop', id: 1, topic: 'room:1', reason: 'refused' },
-  ]);
+  assert.deepEqual(
+    machine.feed({ type: 'joined', id: 1, topic: 'room:1', ref: '1', reply: error({ reason: 'secret' }) }),
+    [
+      ['1', '1', 'room:1', 'phx_reply', { status: 'error', response: { reason: 'secret' } }],
+      { type: 'stop', id: 1, topic: 'room:1', reason: 'refused' },
+    ],
+  );
   assert.equal(machine.state.channels.size, 0);
 });
 
@@ -116,7 +128,10 @@ test('too many channels: a new topic is refused, a known one may join again', ()
 test('what a channel says while it joins follows the reply', () => {
   const machine = new Machine();
   machine.receive(['1', '1', 'room:1', 'phx_join', {}]);
-  assert.deepEqual(machine.feed({ type: 'broadcast', id: 1, topic: 'room:1', frame: '[null,null,"room:1","a",{}]' }), []);
+  assert.deepEqual(
+    machine.feed({ type: 'broadcast', id: 1, topic: 'room:1', frame: '[null,null,"room:1","a",{}]' }),
+    [],
+  );
   assert.deepEqual(machine.feed({ type: 'pushed', id: 1, topic: 'room:1', event: 'b', payload: {} }), []);
   assert.deepEqual(machine.feed({ type: 'joined', id: 1, topic: 'room:1', ref: '1', reply: ok() }), [
     ['1', '1', 'room:1', 'phx_reply', yes],
@@ -149,27 +164,30 @@ test('whatever a client sends: every started channel is stopped at most once, ne
     payload: fc.constant({}),
   });
   fc.assert(
-    fc.property(fc.array(fc.oneof(message, fc.constantFrom('joined', 'refused', 'crashed')), { maxLength: 60 }), (script) => {
-      const machine = new Machine();
-      const running = new Map<number, string>();
-      for (const [index, item] of script.entries()) {
-        let effects: unknown[];
-        if (typeof item === 'object') effects = machine.feed({ type: 'received', message: item });
-        else {
-          const [id, topic] = [...running][index % Math.max(1, running.size)] ?? [99, 'room:1'];
-          effects =
-            item === 'crashed'
-              ? machine.feed({ type: 'ended', id, topic, crashed: true })
-              : machine.feed({ type: 'joined', id, topic, ref: '1', reply: item === 'joined' ? ok() : error({}) });
+    fc.property(
+      fc.array(fc.oneof(message, fc.constantFrom('joined', 'refused', 'crashed')), { maxLength: 60 }),
+      (script) => {
+        const machine = new Machine();
+        const running = new Map<number, string>();
+        for (const [index, item] of script.entries()) {
+          let effects: unknown[];
+          if (typeof item === 'object') effects = machine.feed({ type: 'received', message: item });
+          else {
+            const [id, topic] = [...running][index % Math.max(1, running.size)] ?? [99, 'room:1'];
+            effects =
+              item === 'crashed'
+                ? machine.feed({ type: 'ended', id, topic, crashed: true })
+                : machine.feed({ type: 'joined', id, topic, ref: '1', reply: item === 'joined' ? ok() : error({}) });
+          }
+          for (const effect of effects as SocketEffect[]) {
+            if (effect.type === 'start') running.set(effect.id, effect.topic);
+            if (effect.type === 'stop') assert.ok(running.delete(effect.id), 'stopped a channel that does not run');
+            if (effect.type === 'deliver') assert.equal(running.get(effect.id), effect.topic);
+          }
+          assert.ok(running.size <= config.maxChannels);
+          assert.deepEqual(new Map([...machine.state.channels].map(([topic, { id }]) => [id, topic])), running);
         }
-        for (const effect of effects as SocketEffect[]) {
-          if (effect.type === 'start') running.set(effect.id, effect.topic);
-          if (effect.type === 'stop') assert.ok(running.delete(effect.id), 'stopped a channel that does not run');
-          if (effect.type === 'deliver') assert.equal(running.get(effect.id), effect.topic);
-        }
-        assert.ok(running.size <= config.maxChannels);
-        assert.deepEqual([...machine.state.channels].map(([topic, { id }]) => [id, topic]).toSorted(), [...running].toSorted());
-      }
-    }),
+      },
+    ),
   );
 });

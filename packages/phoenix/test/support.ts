@@ -47,7 +47,9 @@ export interface TestServer<A extends object> extends AsyncDisposable {
   raw(path?: string, options?: { readonly origin?: string }): WebSocket;
 }
 
-export async function startServer<A extends object = object>(options: Omit<ChannelServerOptions<A>, 'runtime'>): Promise<TestServer<A>> {
+export async function startServer<A extends object = object>(
+  options: Omit<ChannelServerOptions<A>, 'runtime'>,
+): Promise<TestServer<A>> {
   const log: { msg: string }[] = [];
   const logger = createLogger({ level: 'debug', pretty: false, write: (line) => void log.push(JSON.parse(line)) });
   const runtime = new Runtime({ world: realWorld({ logger }) });
@@ -65,7 +67,12 @@ export async function startServer<A extends object = object>(options: Omit<Chann
     port,
     log,
     client(clientOptions = {}) {
-      const client = new Socket(`ws://127.0.0.1:${port}/socket`, { reconnectAfterMs: () => 20, rejoinAfterMs: () => 20, timeout: 2_000, ...clientOptions });
+      const client = new Socket(`ws://127.0.0.1:${port}/socket`, {
+        reconnectAfterMs: () => 20,
+        rejoinAfterMs: () => 20,
+        timeout: 2_000,
+        ...clientOptions,
+      });
       client.connect();
       clients.push(client);
       return client;
@@ -88,16 +95,19 @@ export async function startServer<A extends object = object>(options: Omit<Chann
 }
 
 /** A push of the official client as a promise. */
-export function answered<T = unknown>(push: Push): Promise<{ readonly status: string; readonly response: T }> {
+export function answered(push: Push): Promise<{ readonly status: string; readonly response: unknown }> {
   return new Promise((resolve) => {
-    push.receive('ok', (response: T) => resolve({ status: 'ok', response }));
-    push.receive('error', (response: T) => resolve({ status: 'error', response }));
-    push.receive('timeout', () => resolve({ status: 'timeout', response: undefined as T }));
+    push.receive('ok', (response: unknown) => resolve({ status: 'ok', response }));
+    push.receive('error', (response: unknown) => resolve({ status: 'error', response }));
+    push.receive('timeout', () => resolve({ status: 'timeout', response: undefined }));
   });
 }
 
 /** Collects the events of a channel in their order. */
-export function heard(channel: ClientChannel, ...events: readonly string[]): { readonly event: string; readonly payload: unknown }[] {
+export function heard(
+  channel: ClientChannel,
+  ...events: readonly string[]
+): { readonly event: string; readonly payload: unknown }[] {
   const list: { event: string; payload: unknown }[] = [];
   for (const event of events) channel.on(event, (payload: unknown) => void list.push({ event, payload }));
   return list;

@@ -29,7 +29,16 @@ export function App() {
   const current = route.value;
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to content
+      </a>
       <Header />
       <main id="main" ref={main} tabIndex={-1}>
         {current.view === 'devices' && <DevicesPage />}

@@ -94,7 +94,9 @@ export function layoutCluster({ width, collectors, others, devices }: ClusterInp
     return tray ? [{ id, owner, ...place(tray, slot) }] : [];
   });
   const slots = trays.flatMap((tray) =>
-    devices.flatMap(({ id, owner }, slot) => ((owner ?? NOBODY) === tray.name ? [] : [{ key: `${tray.name} ${id}`, ...place(tray, slot) }])),
+    devices.flatMap(({ id, owner }, slot) =>
+      (owner ?? NOBODY) === tray.name ? [] : [{ key: `${tray.name} ${id}`, ...place(tray, slot) }],
+    ),
   );
 
   const trayRows = Math.max(1, Math.ceil(names.length / perRow));

@@ -51,7 +51,15 @@ function joinLobby(): void {
     const list: Visitor[] = [];
     presence.list((key: string, { metas }: { metas: readonly Meta[] }) => {
       const last = metas.at(-1);
-      if (last) list.push({ key, name: last.name, view: last.view, node: last.node, self: key === me.key, pages: metas.length });
+      if (last)
+        list.push({
+          key,
+          name: last.name,
+          view: last.view,
+          node: last.node,
+          self: key === me.key,
+          pages: metas.length,
+        });
     });
     visitors.value = list.sort((a, b) => Number(b.self) - Number(a.self) || a.name.localeCompare(b.name));
   });

@@ -12,7 +12,9 @@ export interface Series {
 
 /** Interfaces in the order of their index, history first. */
 export function fromHistory(reply: SamplesReply): readonly Series[] {
-  return reply.interfaces.map(({ index, name, points }) => ({ index, name, points })).toSorted((a, b) => a.index - b.index);
+  return reply.interfaces
+    .map(({ index, name, points }) => ({ index, name, points }))
+    .toSorted((a, b) => a.index - b.index);
 }
 
 /** Adds one poll and forgets what is older than `window` ms. A sample that is not newer than the last changes nothing. */

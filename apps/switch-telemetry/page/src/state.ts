@@ -45,7 +45,10 @@ export function device(id: string): Signal<DeviceView> | undefined {
 }
 
 /** Everything, as the server has it at the time of a join. */
-export function resetDevices(list: readonly DeviceSummary[], recent: Readonly<Record<string, readonly RatePoint[]>>): void {
+export function resetDevices(
+  list: readonly DeviceSummary[],
+  recent: Readonly<Record<string, readonly RatePoint[]>>,
+): void {
   batch(() => {
     const ids = list.map(({ id }) => id);
     for (const id of deviceSignals.keys()) if (!ids.includes(id)) deviceSignals.delete(id);
@@ -64,7 +67,10 @@ export function applyRates(message: RatesMessage): void {
   if (known === undefined) return;
   const { name, in_bps, out_bps, at, owner, state } = message;
   const from = at - SPARK_SECONDS * 1000;
-  const recent = [...known.value.recent.filter((point) => point[0] >= from && point[0] < at), [at, in_bps, out_bps] as const];
+  const recent = [
+    ...known.value.recent.filter((point) => point[0] >= from && point[0] < at),
+    [at, in_bps, out_bps] as const,
+  ];
   batch(() => {
     noteOwner(known.value, owner, at);
     known.value = { ...known.value, name, in_bps, out_bps, owner, state, reason: null, last_poll: at, recent };
@@ -90,7 +96,8 @@ export function applyNodes(list: readonly NodeView[]): void {
   batch(() => {
     if (before !== null) {
       const at = Date.now() + skew.value;
-      for (const { name } of list) if (!before.some((node) => node.name === name)) note(at, `${name} joined the cluster`);
+      for (const { name } of list)
+        if (!before.some((node) => node.name === name)) note(at, `${name} joined the cluster`);
       for (const { name } of before) if (!list.some((node) => node.name === name)) note(at, `${name} is gone`);
     }
     nodes.value = list;

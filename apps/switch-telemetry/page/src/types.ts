@@ -31,7 +31,11 @@ export interface SamplesReply {
   readonly from: number;
   readonly to: number;
   readonly step: number;
-  readonly interfaces: readonly { readonly index: number; readonly name: string; readonly points: readonly RatePoint[] }[];
+  readonly interfaces: readonly {
+    readonly index: number;
+    readonly name: string;
+    readonly points: readonly RatePoint[];
+  }[];
 }
 
 /** Who else is looking. */

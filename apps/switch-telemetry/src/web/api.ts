@@ -22,10 +22,15 @@ export interface ApiOptions {
 
 const moment = z.string().transform((text, context) => {
   const time = /^\d{1,15}$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(time)) context.addIssue({ code: 'custom', message: 'must be ms since the epoch, or an ISO 8601 time' });
+  if (Number.isNaN(time))
+    context.addIssue({ code: 'custom', message: 'must be ms since the epoch, or an ISO 8601 time' });
   return time;
 });
-const stepText = z.string().regex(/^\d{1,9}$/, 'must be a whole number of seconds').transform(Number).pipe(z.number().min(1, 'must be at least 1 s'));
+const stepText = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a whole number of seconds')
+  .transform(Number)
+  .pipe(z.number().min(1, 'must be at least 1 s'));
 
 function samplesQuery(now: number) {
   return z
@@ -53,7 +58,12 @@ export function addApi(app: FastifyInstance, { telemetry, store, now, logger }: 
     const known = telemetry.view.device(request.params.id);
     if (known === undefined) return unknownDevice(reply, request.params.id);
     const { summary, last } = known;
-    return { ...summary, uptime: last?.uptime ?? null, poll_ms: last?.poll_ms ?? null, interfaces: last?.interfaces ?? [] };
+    return {
+      ...summary,
+      uptime: last?.uptime ?? null,
+      poll_ms: last?.poll_ms ?? null,
+      interfaces: last?.interfaces ?? [],
+    };
   });
 
   app.get<{ Params: { id: string } }>('/api/devices/:id/samples', async (request, reply) => {
@@ -62,7 +72,9 @@ export function addApi(app: FastifyInstance, { telemetry, store, now, logger }: 
     const query = samplesQuery(now()).safeParse(request.query);
     if (!query.success) {
       const issues = query.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
-      const message = issues.map((issue) => (issue.field ? `${issue.field}: ${issue.message}` : issue.message)).join('; ');
+      const message = issues
+        .map((issue) => (issue.field ? `${issue.field}: ${issue.message}` : issue.message))
+        .join('; ');
       return reply.code(400).send({ error: 'bad_request', message, issues });
     }
     const { from, to, step } = query.data;
@@ -73,12 +85,19 @@ export function addApi(app: FastifyInstance, { telemetry, store, now, logger }: 
         from,
         to,
         step,
-        interfaces: series.map(({ index, name, points }) => ({ index, name, points: points.map(({ at, in_bps, out_bps }) => [at, in_bps, out_bps]) })),
+        interfaces: series.map(({ index, name, points }) => ({
+          index,
+          name,
+          points: points.map(({ at, in_bps, out_bps }) => [at, in_bps, out_bps]),
+        })),
       };
     } catch (error) {
       if (error instanceof RangeError) return reply.code(400).send({ error: 'bad_request', message: error.message });
       logger.warn({ err: error }, 'the store cannot be read');
-      return reply.code(503).header('retry-after', '1').send({ error: 'database_unavailable', message: 'The database does not answer; live values go on.' });
+      return reply
+        .code(503)
+        .header('retry-after', '1')
+        .send({ error: 'database_unavailable', message: 'The database does not answer; live values go on.' });
     }
   });
 }

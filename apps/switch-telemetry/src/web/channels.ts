@@ -21,7 +21,9 @@ export interface ChannelsOptions {
 }
 
 export function channels({ world, nodeName, telemetry, push }: ChannelsOptions): Record<string, ChannelFactory> {
-  const lobby = new PresenceTopic(world.random, (diff) => push({ topic: 'lobby', event: 'presence_diff', payload: diff }));
+  const lobby = new PresenceTopic(world.random, (diff) =>
+    push({ topic: 'lobby', event: 'presence_diff', payload: diff }),
+  );
   return {
     [devicesTopic]: () => ({
       join() {
@@ -33,7 +35,9 @@ export function channels({ world, nodeName, telemetry, push }: ChannelsOptions):
     'device:*': () => ({
       join(_params, { rest }) {
         const known = telemetry().view.device(rest);
-        return known === undefined ? error({ reason: 'unknown device' }) : ok({ device: known.summary, last: known.last });
+        return known === undefined
+          ? error({ reason: 'unknown device' })
+          : ok({ device: known.summary, last: known.last });
       },
       handleIn: unknownPush,
     }),

@@ -12,7 +12,10 @@ export interface WebNode extends Pick<Node, 'name' | 'hidden' | 'runtime' | 'wor
 
 /** What the web needs of the role groups; `Groups` has it. */
 export type WebGroups = Pick<Groups, 'groups' | 'members'> & {
-  monitor(group: Term | undefined, listener: (event: { readonly group: Term; readonly pids: readonly Pid[] }) => void): { cancel(): void };
+  monitor(
+    group: Term | undefined,
+    listener: (event: { readonly group: Term; readonly pids: readonly Pid[] }) => void,
+  ): { cancel(): void };
 };
 
 /** A row of `GET /api/nodes`. */
@@ -41,7 +44,12 @@ export function rolesByNode(groups: WebGroups): Map<string, string[]> {
   return roles;
 }
 
-export function nodeRows(node: WebNode, groups: WebGroups, owned: ReadonlyMap<string, readonly string[]>, startedAt: number): NodeRow[] {
+export function nodeRows(
+  node: WebNode,
+  groups: WebGroups,
+  owned: ReadonlyMap<string, readonly string[]>,
+  startedAt: number,
+): NodeRow[] {
   const roles = rolesByNode(groups);
   const row = (name: string, hidden: boolean, since: number): NodeRow => ({
     name,

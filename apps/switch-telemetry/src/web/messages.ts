@@ -13,7 +13,7 @@ const counter = z.string().regex(/^\d{1,20}$/);
 const deviceState = z.enum(['pending', 'up', 'unreachable', 'error']);
 const reason = text.nullish().transform((value) => value ?? null);
 
-const sampleSchema: z.ZodType<Sample, unknown> = z.object({
+const sampleSchema: z.ZodType<Sample> = z.object({
   device: text.min(1),
   at: time,
   owner: text,
@@ -40,7 +40,7 @@ const sampleSchema: z.ZodType<Sample, unknown> = z.object({
     .max(10_000),
 });
 
-const stateSchema: z.ZodType<StateMessage, unknown> = z.object({
+const stateSchema: z.ZodType<StateMessage> = z.object({
   device: text.min(1),
   address: text,
   owner: text,
@@ -50,7 +50,7 @@ const stateSchema: z.ZodType<StateMessage, unknown> = z.object({
   last_poll: time.nullish().transform((value) => value ?? null),
 });
 
-const summarySchema: z.ZodType<DeviceSummary, unknown> = z.object({
+const summarySchema: z.ZodType<DeviceSummary> = z.object({
   id: text.min(1),
   name: text,
   address: text,
@@ -76,5 +76,10 @@ export function plain(term: Term): unknown {
   if (term instanceof Atom) return term.name;
   if (Array.isArray(term)) return term.map((element: Term) => plain(element));
   if (!isTermMap(term)) return term;
-  return Object.fromEntries(mapEntries(term).map(([key, value]) => [key instanceof Atom ? key.name : String(key), plain(value)]));
+  // A key of another kind names no field of ours.
+  return Object.fromEntries(
+    mapEntries(term).flatMap(([key, value]) =>
+      key instanceof Atom || typeof key === 'string' ? [[key instanceof Atom ? key.name : key, plain(value)]] : [],
+    ),
+  );
 }

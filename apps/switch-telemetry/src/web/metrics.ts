@@ -20,14 +20,20 @@ export function createMetrics(options: () => MetricsOptions): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const polls = new Counter({ name: 'switch_telemetry_polls_total', help: 'Polls this web node has heard of, by the collector that polled', labelNames: ['owner'], registers });
+  const polls = new Counter({
+    name: 'switch_telemetry_polls_total',
+    help: 'Polls this web node has heard of, by the collector that polled',
+    labelNames: ['owner'],
+    registers,
+  });
   const latency = new Histogram({
     name: 'switch_telemetry_poll_duration_seconds',
     help: 'How long agents took to answer the polls this web node has heard of',
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  const gauge = (name: string, help: string, ...labelNames: string[]): Gauge => new Gauge({ name: `switch_telemetry_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string, ...labelNames: string[]): Gauge =>
+    new Gauge({ name: `switch_telemetry_${name}`, help, labelNames, registers });
   const size = gauge('cluster_nodes', 'Nodes of the cluster, this one included, by role', 'role');
   const all = new Gauge({ name: 'beamish_cluster_size', help: 'Nodes connected, this one included', registers });
   const devices = gauge('devices', 'Devices by state', 'state');
@@ -46,7 +52,11 @@ export function createMetrics(options: () => MetricsOptions): Metrics {
     failures: gauge('collector_poll_failures', 'Polls that failed since the start of the collector', 'collector'),
     queued: gauge('collector_store_queue_depth', 'Samples waiting to be stored', 'collector'),
     stored: gauge('collector_stored', 'Samples stored since the start of the collector', 'collector'),
-    dropped: gauge('collector_dropped', 'Samples dropped since the start of the collector, as the buffer was full', 'collector'),
+    dropped: gauge(
+      'collector_dropped',
+      'Samples dropped since the start of the collector, as the buffer was full',
+      'collector',
+    ),
   };
 
   async function refresh(): Promise<void> {
@@ -69,7 +79,8 @@ export function createMetrics(options: () => MetricsOptions): Metrics {
     const [ready, answers] = await Promise.all([store.ready(), telemetry.statistics()]);
     database.set(ready ? 1 : 0);
     for (const answer of answers) {
-      for (const [name, one] of Object.entries(collector)) one.set({ collector: answer.node }, answer[name as keyof typeof collector]);
+      for (const [name, one] of Object.entries(collector))
+        one.set({ collector: answer.node }, answer[name as keyof typeof collector]);
     }
   }
 

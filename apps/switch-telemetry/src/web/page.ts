@@ -31,7 +31,11 @@ export async function addPage(app: FastifyInstance, directory: string, disk: Dis
     reply.headers(HEADERS);
   });
   if ((await disk.status(join(directory, 'index.html'))) === undefined) {
-    app.get('/', (_request, reply) => reply.code(503).send({ error: 'page_missing', message: `The page is not built: npm run build:page (looked in ${directory})` }));
+    app.get('/', (_request, reply) =>
+      reply
+        .code(503)
+        .send({ error: 'page_missing', message: `The page is not built: npm run build:page (looked in ${directory})` }),
+    );
     return;
   }
   await app.register(fastifyStatic, {
@@ -39,6 +43,9 @@ export async function addPage(app: FastifyInstance, directory: string, disk: Dis
     // What is under assets has its hash in its name; everything else is asked for again, and answered 304.
     cacheControl: false,
     setHeaders: (reply, path) =>
-      void reply.header('cache-control', path.startsWith(join(directory, 'assets')) ? 'public, max-age=31536000, immutable' : 'no-cache'),
+      void reply.header(
+        'cache-control',
+        path.startsWith(join(directory, 'assets')) ? 'public, max-age=31536000, immutable' : 'no-cache',
+      ),
   });
 }

@@ -39,24 +39,36 @@ const GRACE = 2_000;
 export async function startWeb(options: WebOptions): Promise<Web> {
   const { node, groups, pubsub, store, config, logger } = options;
   const { clock } = node.world;
-  // Pushes of the time before the channels exist have nobody to go to.
-  let server: ChannelServer | undefined;
-  const push = ({ topic, event, payload }: Push): void => server?.broadcast(topic, event, payload);
-  const metrics = createMetrics(() => ({ telemetry, channels: channelServer, store }));
-  const telemetry = await Telemetry.start({ node, groups, pubsub, store, logger, push, onSample: (sample) => metrics.observe(sample) });
-  const channelServer = new ChannelServer({
+  const push = ({ topic, event, payload }: Push): void => channelServer.broadcast(topic, event, payload);
+  // Nobody can join before it is attached to the HTTP server, and by then there is telemetry.
+  const channelServer: ChannelServer = new ChannelServer({
     runtime: node.runtime,
     origins: ['localhost', '127.0.0.1', '[::1]', config.publicHost],
     channels: channels({ world: node.world, nodeName: node.name, telemetry: () => telemetry, push }),
   });
-  server = channelServer;
+  const metrics = createMetrics(() => ({ telemetry, channels: channelServer, store }));
+  const telemetry: Telemetry = await Telemetry.start({
+    node,
+    groups,
+    pubsub,
+    store,
+    logger,
+    push,
+    onSample: (sample) => metrics.observe(sample),
+  });
 
   let draining = false;
   const app = createApp(channelServer, logger);
   app.get('/healthz', () => ({ ok: true, node: node.name }));
   app.get('/readyz', async (_request, reply) => {
-    const reasons = [...(draining ? ['draining'] : []), ...((await store.ready()) ? [] : ['the database does not answer'])];
-    return reply.code(reasons.length === 0 ? 200 : 503).header('cache-control', 'no-store').send({ ready: reasons.length === 0, reasons });
+    const reasons = [
+      ...(draining ? ['draining'] : []),
+      ...((await store.ready()) ? [] : ['the database does not answer']),
+    ];
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ ready: reasons.length === 0, reasons });
   });
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   addApi(app, { telemetry, store, logger, now: () => clock.wallTime() });
@@ -77,10 +89,17 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   } catch (error) {
     await stop();
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new BeamishError('address_in_use', `port ${config.port} of ${config.httpHost} is in use: set PORT to another one`, { cause: error });
+    throw new BeamishError(
+      'address_in_use',
+      `port ${config.port} of ${config.httpHost} is in use: set PORT to another one`,
+      { cause: error },
+    );
   }
   const bound = app.server.address();
-  const address = { host: config.httpHost, port: typeof bound === 'object' && bound !== null ? bound.port : config.port };
+  const address = {
+    host: config.httpHost,
+    port: typeof bound === 'object' && bound !== null ? bound.port : config.port,
+  };
   logger.info({ ...address }, 'the page is served');
   return {
     address,
@@ -105,8 +124,14 @@ function createApp(channelServer: ChannelServer, logger: Logger): FastifyInstanc
     },
   });
   // A plain GET where only an upgrade makes sense, as Phoenix answers it.
-  app.get('/socket/websocket', (_request, reply) => reply.code(400).send({ error: 'bad_request', message: 'This address speaks WebSocket only.' }));
-  app.setNotFoundHandler((request, reply) => reply.code(404).send({ error: 'not_found', message: `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}.` }));
+  app.get('/socket/websocket', (_request, reply) =>
+    reply.code(400).send({ error: 'bad_request', message: 'This address speaks WebSocket only.' }),
+  );
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ error: 'not_found', message: `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}.` }),
+  );
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) return reply.code(status).send({ error: 'bad_request', message: error.message });

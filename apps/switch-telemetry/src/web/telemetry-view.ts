@@ -2,7 +2,15 @@
  * What a web node knows of the devices: every device's owner, state and last sample, built from what the collectors
  * broadcast. Messages go in, pushes for the browsers come out. Pure.
  */
-import { deviceTopic, devicesTopic, type DeviceState, type DeviceSummary, type Sample, type StateMessage, type StoredDevice } from '../contract.ts';
+import {
+  deviceTopic,
+  devicesTopic,
+  type DeviceState,
+  type DeviceSummary,
+  type Sample,
+  type StateMessage,
+  type StoredDevice,
+} from '../contract.ts';
 
 /** `[at in ms, in, out]` in bits per second. */
 export type RatePoint = readonly [at: number, inBps: number | null, outBps: number | null];
@@ -95,15 +103,19 @@ export class TelemetryView {
   applyState(message: StateMessage): Push[] {
     const known = this.#devices.get(message.device) ?? this.#add(message.device, message.address);
     known.orphaned = false;
-    return this.#change(known, {
-      ...known.summary,
-      address: message.address || known.summary.address,
-      owner: message.owner,
-      state: message.state,
-      reason: message.reason,
-      last_poll: message.last_poll ?? known.summary.last_poll,
-      ...(message.state === 'up' ? {} : { in_bps: null, out_bps: null }),
-    }, message.at);
+    return this.#change(
+      known,
+      {
+        ...known.summary,
+        address: message.address || known.summary.address,
+        owner: message.owner,
+        state: message.state,
+        reason: message.reason,
+        last_poll: message.last_poll ?? known.summary.last_poll,
+        ...(message.state === 'up' ? {} : { in_bps: null, out_bps: null }),
+      },
+      message.at,
+    );
   }
 
   /**
@@ -116,7 +128,13 @@ export class TelemetryView {
       for (const row of rows) {
         const before = best.get(row.id);
         if (before === undefined || row.owner === collector || (row.last_poll ?? 0) > (before.last_poll ?? 0)) {
-          if (before?.owner !== undefined && before.owner !== null && lists.has(before.owner) && row.owner !== collector) continue;
+          if (
+            before?.owner !== undefined &&
+            before.owner !== null &&
+            lists.has(before.owner) &&
+            row.owner !== collector
+          )
+            continue;
           best.set(row.id, row);
         }
       }
@@ -136,7 +154,17 @@ export class TelemetryView {
       if (!newer && !unheard) continue;
       if (row.owner === null || !this.#alive.has(row.owner)) continue;
       known.orphaned = false;
-      pushes.push(...this.#change(known, { ...row, name: row.name || summary.name, last_poll: Math.max(row.last_poll ?? 0, summary.last_poll ?? 0) || null }, now));
+      pushes.push(
+        ...this.#change(
+          known,
+          {
+            ...row,
+            name: row.name || summary.name,
+            last_poll: Math.max(row.last_poll ?? 0, summary.last_poll ?? 0) || null,
+          },
+          now,
+        ),
+      );
     }
     return added ? [...pushes, this.#everything(now)] : pushes;
   }
@@ -163,7 +191,9 @@ export class TelemetryView {
       if (owner === null || this.#alive.has(owner) || known.orphaned) continue;
       known.orphaned = true;
       const reason = `${owner} is gone; another collector takes over`;
-      pushes.push(...this.#change(known, { ...known.summary, state: 'pending', reason, in_bps: null, out_bps: null }, now));
+      pushes.push(
+        ...this.#change(known, { ...known.summary, state: 'pending', reason, in_bps: null, out_bps: null }, now),
+      );
     }
     return pushes;
   }

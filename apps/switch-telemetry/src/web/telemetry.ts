@@ -61,11 +61,13 @@ export class Telemetry implements Disposable {
     const telemetry = new Telemetry(options);
     const { pubsub, node, groups } = options;
     telemetry.#cancels.push(
-      pubsub.subscribe(devicesTopic, (message) => telemetry.#take(message, readState, (state) => {
-        telemetry.#push(telemetry.view.applyState(state));
-        telemetry.#follow();
-        telemetry.#clusterChanged();
-      })),
+      pubsub.subscribe(devicesTopic, (message) =>
+        telemetry.#take(message, readState, (state) => {
+          telemetry.#push(telemetry.view.applyState(state));
+          telemetry.#follow();
+          telemetry.#clusterChanged();
+        }),
+      ),
       node.monitorNodes(() => telemetry.#nodesChanged()),
       groups.monitor(undefined, () => telemetry.#nodesChanged()),
     );
@@ -84,7 +86,9 @@ export class Telemetry implements Disposable {
 
   collectors(): string[] {
     const present = new Set([this.#options.node.name, ...this.#options.node.nodes('all').map(({ name }) => name)]);
-    return [...rolesByNode(this.#options.groups)].filter(([name, roles]) => present.has(name) && roles.includes('collector')).map(([name]) => name);
+    return [...rolesByNode(this.#options.groups)]
+      .filter(([name, roles]) => present.has(name) && roles.includes('collector'))
+      .map(([name]) => name);
   }
 
   /** The numbers of every collector that answers in time. */
@@ -106,7 +110,9 @@ export class Telemetry implements Disposable {
     if (this.#stopped) return;
     const again = this.#askAgain;
     this.#askAgain = false;
-    this.#asking = this.#options.node.world.clock.setTimer(again ? 200 : ASK_EVERY, () => void this.ask(), { background: true });
+    this.#asking = this.#options.node.world.clock.setTimer(again ? 200 : ASK_EVERY, () => void this.ask(), {
+      background: true,
+    });
   }
 
   [Symbol.dispose](): void {
@@ -122,7 +128,7 @@ export class Telemetry implements Disposable {
     const lists = new Map<string, readonly DeviceSummary[]>();
     const collectors = this.collectors().map(async (name) => {
       try {
-        lists.set(name, readSummaries((await this.#manager(name).list()) as unknown as Term));
+        lists.set(name, readSummaries(await this.#manager(name).list()));
       } catch (error) {
         logger.debug({ err: error, collector: name }, 'a collector does not say what it knows');
       }
@@ -151,12 +157,17 @@ export class Telemetry implements Disposable {
     }
     for (const id of ids) {
       if (this.#topics.has(id) || this.#stopped) continue;
-      this.#topics.set(id, this.#options.pubsub.subscribe(deviceTopic(id), (message) => this.#take(message, readSample, (sample) => {
-        const owner = this.view.device(sample.device)?.summary.owner;
-        this.#push(this.view.applySample(sample));
-        this.#options.onSample(sample);
-        if (owner !== sample.owner) this.#clusterChanged();
-      })));
+      this.#topics.set(
+        id,
+        this.#options.pubsub.subscribe(deviceTopic(id), (message) =>
+          this.#take(message, readSample, (sample) => {
+            const owner = this.view.device(sample.device)?.summary.owner;
+            this.#push(this.view.applySample(sample));
+            this.#options.onSample(sample);
+            if (owner !== sample.owner) this.#clusterChanged();
+          }),
+        ),
+      );
     }
   }
 
@@ -167,7 +178,8 @@ export class Telemetry implements Disposable {
     } catch (error) {
       this.malformed += 1;
       // Powers of two: the first is told, a stream of them does not fill the log.
-      if ((this.malformed & (this.malformed - 1)) === 0) this.#options.logger.warn({ err: error, count: this.malformed }, 'a broadcast is not what the contract says');
+      if ((this.malformed & (this.malformed - 1)) === 0)
+        this.#options.logger.warn({ err: error, count: this.malformed }, 'a broadcast is not what the contract says');
       return;
     }
     apply(value);
@@ -175,7 +187,9 @@ export class Telemetry implements Disposable {
 
   #nodesChanged(): void {
     const { node } = this.#options;
-    this.#push(this.view.applyNodes([node.name, ...node.nodes('all').map(({ name }) => name)], node.world.clock.wallTime()));
+    this.#push(
+      this.view.applyNodes([node.name, ...node.nodes('all').map(({ name }) => name)], node.world.clock.wallTime()),
+    );
     this.#clusterChanged();
     if (this.#asked === undefined) {
       this.#asking?.cancel();
@@ -185,10 +199,14 @@ export class Telemetry implements Disposable {
 
   #clusterChanged(): void {
     if (this.#settling !== undefined || this.#stopped) return;
-    this.#settling = this.#options.node.world.clock.setTimer(SETTLE, () => {
-      this.#settling = undefined;
-      this.#options.push({ topic: clusterTopic, event: 'nodes', payload: { nodes: this.nodes() } });
-    }, { background: true });
+    this.#settling = this.#options.node.world.clock.setTimer(
+      SETTLE,
+      () => {
+        this.#settling = undefined;
+        this.#options.push({ topic: clusterTopic, event: 'nodes', payload: { nodes: this.nodes() } });
+      },
+      { background: true },
+    );
   }
 
   #push(pushes: readonly Push[]): void {

@@ -5,7 +5,6 @@ import { get as httpGet } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { Socket } from 'phoenix';
-import { WebSocket } from 'ws';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
 import { FakeCluster } from './support.ts';
@@ -21,6 +20,27 @@ async function get<T = Record<string, unknown>>(url: string): Promise<Answer<T>>
   const text = await response.text();
   const json = response.headers.get('content-type')?.includes('json');
   return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as T };
+}
+
+/** The HTTP status that the page of another site gets for its WebSocket: 101 when it is let in. */
+function upgrade(url: string, origin: string): Promise<number | undefined> {
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    origin,
+  };
+  return new Promise((resolve, reject) => {
+    const request = httpGet(`${url}/socket/websocket?vsn=2.0.0`, { headers }, (response) =>
+      resolve(response.resume().statusCode),
+    );
+    request.on('error', reject);
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode);
+    });
+  });
 }
 
 interface Row {
@@ -40,7 +60,11 @@ test('devices and nodes: from the store and the collectors at first, then live f
     const first = await get<Row[]>(`${url}/api/devices`);
     assert.deepEqual(
       first.body.map(({ id, owner, state }) => [id, owner, state]),
-      [['sw-01', 'one@127.0.0.1', 'up'], ['sw-02', null, 'pending'], ['sw-03', null, 'pending']],
+      [
+        ['sw-01', 'one@127.0.0.1', 'up'],
+        ['sw-02', null, 'pending'],
+        ['sw-03', null, 'pending'],
+      ],
     );
     return true;
   });
@@ -54,7 +78,9 @@ test('devices and nodes: from the store and the collectors at first, then live f
   assert.equal(device.body.interfaces.length, 8);
   assert.equal(device.body.uptime, sample.uptime);
   await eventually(async () => {
-    const nodes = await get<{ name: string; roles: string[]; self: boolean; devices: string[]; connected_since: number }[]>(`${url}/api/nodes`);
+    const nodes = await get<
+      { name: string; roles: string[]; self: boolean; devices: string[]; connected_since: number }[]
+    >(`${url}/api/nodes`);
     assert.deepEqual(
       nodes.body.map(({ name, roles, self, devices }) => [name, roles.join(), self, devices.join()]),
       [
@@ -73,21 +99,44 @@ test('samples: validated, in the shape of the contract, 503 when the database is
   for (let at = 10_000; at < 20_000; at += 1000) one.poll('sw-01', at);
   const { url } = await cluster.web('web1');
   const samples = `${url}/api/devices/sw-01/samples`;
-  const good = await get<{ device: string; from: number; to: number; step: number; interfaces: { name: string; points: number[][] }[] }>(`${samples}?from=12000&to=16000&step=2`);
+  const good = await get<{
+    device: string;
+    from: number;
+    to: number;
+    step: number;
+    interfaces: { name: string; points: number[][] }[];
+  }>(`${samples}?from=12000&to=16000&step=2`);
   assert.equal(good.status, 200);
   const { interfaces, ...range } = good.body;
   assert.deepEqual(range, { device: 'sw-01', from: 12_000, to: 16_000, step: 2 });
-  assert.deepEqual([interfaces.length, interfaces[0]?.name, interfaces[0]?.points.map(([at]) => at)], [8, 'Gi0/1', [12_000, 14_000]]);
+  assert.deepEqual(
+    [interfaces.length, interfaces[0]?.name, interfaces[0]?.points.map(([at]) => at)],
+    [8, 'Gi0/1', [12_000, 14_000]],
+  );
   assert.equal((await get(`${samples}?from=1970-01-01T00:00:12Z&to=1970-01-01T00:00:16Z`)).status, 200);
   assert.equal((await get(samples)).status, 200);
 
-  const bad = ['from=x', 'from=2000&to=1000', 'step=0', 'step=1.5', 'step=-1', 'from=0&to=99999999&step=1', 'from=1e3', 'nonsense=1', 'from=1&from=2', 'to=%00'];
+  const bad = [
+    'from=x',
+    'from=2000&to=1000',
+    'step=0',
+    'step=1.5',
+    'step=-1',
+    'from=0&to=99999999&step=1',
+    'from=1e3',
+    'nonsense=1',
+    'from=1&from=2',
+    'to=%00',
+  ];
   for (const query of bad) {
     const answer = await get<{ error: string; message: string; issues: unknown[] }>(`${samples}?${query}`);
     assert.deepEqual([query, answer.status, answer.body.error], [query, 400, 'bad_request']);
     assert.ok(answer.body.message.length > 10 && answer.body.issues.length > 0, query);
   }
-  assert.match((await get<{ message: string }>(`${samples}?from=2000&to=1000&step=0`)).body.message, /^step: must be at least 1 s/);
+  assert.match(
+    (await get<{ message: string }>(`${samples}?from=2000&to=1000&step=0`)).body.message,
+    /^step: must be at least 1 s/,
+  );
   assert.equal((await get(`${url}/api/devices/nope/samples`)).status, 404);
   cluster.store.up = false;
   const away = await get<{ error: string }>(samples);
@@ -114,14 +163,18 @@ test('health, readiness, metrics, and what is not there', async () => {
     'switch_telemetry_store_ready 1',
     'switch_telemetry_channel_dropped 0',
     'switch_telemetry_store_connections{state="open"} 2',
-  ]) assert.ok(metrics.includes(`${line}\n`), line);
+  ])
+    assert.ok(metrics.includes(`${line}\n`), line);
   assert.match(metrics, /switch_telemetry_poll_duration_seconds_bucket\{le="0.005"\} [1-9]/);
 
   assert.deepEqual((await get(`${url}/healthz`)).body, { ok: true, node: 'web1@127.0.0.1' });
   assert.deepEqual((await get(`${url}/readyz`)).body, { ready: true, reasons: [] });
   cluster.store.up = false;
   const noDatabase = await get(`${url}/readyz`);
-  assert.deepEqual([noDatabase.status, noDatabase.body], [503, { ready: false, reasons: ['the database does not answer'] }]);
+  assert.deepEqual(
+    [noDatabase.status, noDatabase.body],
+    [503, { ready: false, reasons: ['the database does not answer'] }],
+  );
   cluster.store.up = true;
   web.drain();
   const draining = await get(`${url}/readyz`);
@@ -177,12 +230,16 @@ test('channels: every topic of the contract, with the official client', async ()
     const join = (topic: string, params: object, ...events: string[]) => {
       const channel = socket.channel(topic, params);
       const heard: { event: string; payload: Record<string, unknown> }[] = [];
-      for (const event of events) channel.on(event, (payload: Record<string, unknown>) => void heard.push({ event, payload }));
+      for (const event of events)
+        channel.on(event, (payload: Record<string, unknown>) => void heard.push({ event, payload }));
       const reply = new Promise<Record<string, unknown>>((resolve) => {
-        channel.join().receive('ok', resolve).receive('error', (response: Record<string, unknown>) => {
-          channel.leave();
-          resolve({ refused: response });
-        });
+        channel
+          .join()
+          .receive('ok', resolve)
+          .receive('error', (response: Record<string, unknown>) => {
+            channel.leave();
+            resolve({ refused: response });
+          });
       });
       return { channel, heard, reply };
     };
@@ -200,9 +257,19 @@ test('channels: every topic of the contract, with the official client', async ()
     const sample = one.poll('sw-02');
     await eventually(() => device.heard.length === 1 && devices.heard.length === 1);
     assert.deepEqual(device.heard[0]?.payload, JSON.parse(JSON.stringify(sample)));
-    assert.deepEqual(Object.keys(devices.heard[0]?.payload ?? {}).toSorted(), ['at', 'device', 'in_bps', 'name', 'out_bps', 'owner', 'state']);
+    assert.deepEqual(Object.keys(devices.heard[0]?.payload ?? {}).toSorted(), [
+      'at',
+      'device',
+      'in_bps',
+      'name',
+      'out_bps',
+      'owner',
+      'state',
+    ]);
     one.say('sw-02', 'unreachable', 'no answer');
-    await eventually(() => devices.heard.some(({ event, payload }) => event === 'state' && payload['state'] === 'unreachable'));
+    await eventually(() =>
+      devices.heard.some(({ event, payload }) => event === 'state' && payload['state'] === 'unreachable'),
+    );
 
     const again = join('lobby', { key: 'k1', name: 'Ann', view: 'devices' }, 'presence_state', 'presence_diff');
     await again.reply;
@@ -211,7 +278,11 @@ test('channels: every topic of the contract, with the official client', async ()
     await lobby.reply.catch(() => {});
 
     await one[Symbol.asyncDispose]();
-    await eventually(() => devices.heard.some(({ payload }) => payload['state'] === 'pending' && /one@127.0.0.1 is gone/.test(String(payload['reason']))));
+    await eventually(() =>
+      devices.heard.some(
+        ({ payload }) => payload['state'] === 'pending' && /one@127.0.0.1 is gone/.test(String(payload['reason'])),
+      ),
+    );
     await eventually(() => (nodes.heard.at(-1)?.payload['nodes'] as unknown[] | undefined)?.length === 1);
   } finally {
     socket.disconnect();
@@ -222,13 +293,18 @@ test('broadcasts that are not what the contract says are counted and told once, 
   await using cluster = await FakeCluster.start(1);
   const one = await cluster.collector('one');
   const { url } = await cluster.web('web1');
-  await eventually(async () => {
-    one.poll('sw-01');
-    return (await get<{ interfaces: unknown[] }>(`${url}/api/devices/sw-01`)).body.interfaces.length > 0;
-  }, { describe: 'the web node hears the collector' });
+  await eventually(
+    async () => {
+      one.poll('sw-01');
+      return (await get<{ interfaces: unknown[] }>(`${url}/api/devices/sw-01`)).body.interfaces.length > 0;
+    },
+    { describe: 'the web node hears the collector' },
+  );
   for (const message of [null, 7, { device: 'sw-01' }]) one.pubsub.broadcast('device:sw-01', message);
   one.pubsub.broadcast('devices', 'nonsense');
-  await eventually(async () => (await get<string>(`${url}/metrics`)).body.includes('switch_telemetry_malformed_broadcasts 4\n'));
+  await eventually(async () =>
+    (await get<string>(`${url}/metrics`)).body.includes('switch_telemetry_malformed_broadcasts 4\n'),
+  );
   const { at } = one.poll('sw-01', Date.now() + 1);
   await eventually(async () => (await get<Row[]>(`${url}/api/devices`)).body[0]?.last_poll === at);
   assert.ok(cluster.log.filter(({ msg }) => msg === 'a broadcast is not what the contract says').length <= 3);
@@ -243,15 +319,13 @@ test('garbage on the port, and a page of another site: refused, logged once with
     bytes.resume();
     await new Promise((resolve) => bytes.on('close', resolve));
   }
-  const foreign = new WebSocket(`${url.replace('http', 'ws')}/socket/websocket?vsn=2.0.0`, { origin: 'https://evil.example' });
-  foreign.on('error', () => {});
-  const status = await new Promise((resolve) => foreign.on('unexpected-response', (_request, response) => resolve(response.statusCode)));
-  assert.equal(status, 403);
-  const own = new WebSocket(`${url.replace('http', 'ws')}/socket/websocket?vsn=2.0.0`, { origin: 'https://telemetry.example' });
-  await new Promise((resolve, reject) => own.on('open', resolve).on('error', reject));
-  own.terminate();
+  assert.equal(await upgrade(url, 'https://evil.example'), 403);
+  assert.equal(await upgrade(url, 'https://telemetry.example'), 101);
   const refusals = cluster.log.filter(({ msg }) => msg === 'refused a channel client');
-  assert.deepEqual(refusals.map(({ cause }) => cause), ['http', 'origin']);
+  assert.deepEqual(
+    refusals.map(({ cause }) => cause),
+    ['http', 'origin'],
+  );
   for (const { peer } of refusals) assert.match(String(peer), /^127\.0\.0\.1:\d+$/);
   assert.equal((await get(`${url}/healthz`)).status, 200);
 });
@@ -259,15 +333,18 @@ test('garbage on the port, and a page of another site: refused, logged once with
 test('a port in use is one clear error, and nothing stays behind', async () => {
   await using cluster = await FakeCluster.start(1);
   const { web } = await cluster.web('web1');
-  await assert.rejects(cluster.web('web2', { port: web.address.port }), { code: 'address_in_use', message: /port \d+ .* is in use: set PORT/ });
+  await assert.rejects(cluster.web('web2', { port: web.address.port }), {
+    code: 'address_in_use',
+    message: /port \d+ .* is in use: set PORT/,
+  });
 });
 
 test('stop: browsers are sent away with 1012, and twice is once', async () => {
   await using cluster = await FakeCluster.start(1);
   const { url, web } = await cluster.web('web1');
   const ws = new WebSocket(`${url.replace('http', 'ws')}/socket/websocket?vsn=2.0.0`);
-  await new Promise((resolve) => ws.on('open', resolve));
-  const code = new Promise((resolve) => ws.on('close', resolve));
+  await new Promise((resolve) => ws.addEventListener('open', resolve));
+  const code = new Promise((resolve) => ws.addEventListener('close', (event) => resolve(event.code)));
   await Promise.all([web.stop(), web.stop()]);
   assert.equal(await code, 1012);
   await assert.rejects(fetch(`${url}/healthz`));

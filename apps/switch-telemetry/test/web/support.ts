@@ -75,7 +75,8 @@ export class FakeCluster implements AsyncDisposable {
     const summary = (id: string): DeviceSummary => {
       const last = polled.get(id);
       const owner = owned.has(id) ? node.name : null;
-      const sum = (field: 'in_bps' | 'out_bps'): number | null => last?.interfaces.reduce((total, port) => total + (port[field] ?? 0), 0) ?? null;
+      const sum = (field: 'in_bps' | 'out_bps'): number | null =>
+        last?.interfaces.reduce((total, port) => total + (port[field] ?? 0), 0) ?? null;
       return {
         id,
         name: last?.name ?? '',
@@ -100,7 +101,17 @@ export class FakeCluster implements AsyncDisposable {
         return Object.fromEntries([...owned].map((id) => [id, node.name]));
       }
       statistics(): CollectorStatistics {
-        return { node: node.name, owned: owned.size, polls: polled.size, failures: 0, poll_ms_median: 3, poll_ms_max: 9, queued: 4, stored: 5, dropped: 6 };
+        return {
+          node: node.name,
+          owned: owned.size,
+          polls: polled.size,
+          failures: 0,
+          poll_ms_median: 3,
+          poll_ms_max: 9,
+          queued: 4,
+          stored: 5,
+          dropped: 6,
+        };
       }
     }
     joinRole(member, 'collector', await node.spawn(DeviceManager, [], { name: deviceManagerName }));
@@ -117,13 +128,24 @@ export class FakeCluster implements AsyncDisposable {
       },
       say(device, state, reason = null) {
         const at = Date.now();
-        pubsub.broadcast(devicesTopic, { device, address: addressOf(device), owner: node.name, state, reason, at, last_poll: polled.get(device)?.at ?? null });
+        pubsub.broadcast(devicesTopic, {
+          device,
+          address: addressOf(device),
+          owner: node.name,
+          state,
+          reason,
+          at,
+          last_poll: polled.get(device)?.at ?? null,
+        });
       },
       [Symbol.asyncDispose]: () => member[Symbol.asyncDispose](),
     };
   }
 
-  async web(name: string, options: { readonly port?: number; readonly pageDirectory?: string } = {}): Promise<WebMember> {
+  async web(
+    name: string,
+    options: { readonly port?: number; readonly pageDirectory?: string } = {},
+  ): Promise<WebMember> {
     const member = await this.#member(`${name}@127.0.0.1`);
     const { node, groups, pubsub } = member;
     joinRole(member, 'web', await node.spawn(RoleHolder, []));
@@ -133,7 +155,12 @@ export class FakeCluster implements AsyncDisposable {
       pubsub,
       store: this.store,
       logger: node.logger,
-      config: { port: options.port ?? 0, httpHost: '127.0.0.1', publicHost: 'telemetry.example', pageDirectory: options.pageDirectory ?? '/nowhere' },
+      config: {
+        port: options.port ?? 0,
+        httpHost: '127.0.0.1',
+        publicHost: 'telemetry.example',
+        pageDirectory: options.pageDirectory ?? '/nowhere',
+      },
     });
     const stop = async (): Promise<void> => {
       await web.stop();
@@ -190,7 +217,7 @@ export function fakeSample(device: string, at: number, owner: string): Sample {
     at,
     owner,
     state: 'up',
-    uptime: 86_400 * number + Math.floor(at / 1000) % 86_400,
+    uptime: 86_400 * number + (Math.floor(at / 1000) % 86_400),
     name: `access-${number}.floor${1 + (number % 3)}`,
     poll_ms: 3 + (number % 7),
     interfaces: Array.from({ length: 8 }, (_, index) => {
@@ -230,7 +257,10 @@ export class FakeStore implements WebStore {
 
   samples(device: string, from: number, to: number, step: number): Promise<readonly InterfaceSeries[]> {
     if (!this.up) return Promise.reject(new Error('the database is away'));
-    const series = new Map<number, { index: number; name: string; points: { at: number; in_bps: number | null; out_bps: number | null }[] }>();
+    const series = new Map<
+      number,
+      { index: number; name: string; points: { at: number; in_bps: number | null; out_bps: number | null }[] }
+    >();
     for (const sample of this.#samples.get(device) ?? []) {
       if (sample.at < from || sample.at >= to) continue;
       for (const { index, name, in_bps, out_bps } of sample.interfaces) {

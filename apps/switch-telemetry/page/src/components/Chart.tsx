@@ -49,7 +49,13 @@ export function Chart({ data, from, to, height, label, group }: ChartProps) {
   );
 }
 
-function options(width: number, height: number, group: string, range: { current: { from: number; to: number } }, readout: HTMLElement | null): uPlot.Options {
+function options(
+  width: number,
+  height: number,
+  group: string,
+  range: { current: { from: number; to: number } },
+  readout: HTMLElement | null,
+): uPlot.Options {
   const ink = color('--muted');
   const grid = { stroke: color('--grid'), width: 1 };
   const axis = { stroke: ink, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };

@@ -7,7 +7,9 @@ export function ConnectionBanner() {
   return (
     <div class="notice notice-lost" role="status" data-testid="reconnecting">
       <span class="spinner" aria-hidden="true" />
-      <span><strong>Reconnecting…</strong> What you see is what was last known.</span>
+      <span>
+        <strong>Reconnecting…</strong> What you see is what was last known.
+      </span>
     </div>
   );
 }
@@ -17,8 +19,19 @@ export function MissedNotice() {
   if (last === null || now.value - last.at > 15_000) return null;
   return (
     <div class="notice" role="status" data-testid="missed" data-missed={last.count}>
-      <span>Your connection was slower than the data: <strong>{last.count}</strong> {last.count === 1 ? 'update was' : 'updates were'} skipped. What you see now is current.</span>
-      <button type="button" class="link" onClick={() => { missed.value = null; }}>Dismiss</button>
+      <span>
+        Your connection was slower than the data: <strong>{last.count}</strong>{' '}
+        {last.count === 1 ? 'update was' : 'updates were'} skipped. What you see now is current.
+      </span>
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          missed.value = null;
+        }}
+      >
+        Dismiss
+      </button>
     </div>
   );
 }
@@ -32,5 +45,9 @@ const summary = computed(() => {
 });
 
 export function Announcer() {
-  return <p class="visually-hidden" role="status" aria-live="polite">{summary.value}</p>;
+  return (
+    <p class="visually-hidden" role="status" aria-live="polite">
+      {summary.value}
+    </p>
+  );
 }

@@ -44,8 +44,14 @@ export function Visitors() {
     <details class="visitors" ref={details} data-testid="visitors" data-count={all.length}>
       <summary aria-label={all.length === 1 ? 'Only you are looking' : `${all.length} people are looking`}>
         <span class="faces">
-          {all.slice(0, SHOWN).map((visitor) => <Face key={visitor.key} visitor={visitor} />)}
-          {more > 0 && <span class="face face-more" aria-hidden="true">+{more}</span>}
+          {all.slice(0, SHOWN).map((visitor) => (
+            <Face key={visitor.key} visitor={visitor} />
+          ))}
+          {more > 0 && (
+            <span class="face face-more" aria-hidden="true">
+              +{more}
+            </span>
+          )}
         </span>
       </summary>
       <div class="popover">
@@ -55,8 +61,12 @@ export function Visitors() {
             <li key={visitor.key} data-visitor={visitor.name}>
               <Face visitor={visitor} />
               <span>
-                <strong>{visitor.name}</strong>{visitor.self && <span class="muted"> (you)</span>}
-                <span class="muted small block">at {where(visitor.view)}, through {shortNode(visitor.node)}{visitor.pages > 1 && `, ${visitor.pages} tabs`}</span>
+                <strong>{visitor.name}</strong>
+                {visitor.self && <span class="muted"> (you)</span>}
+                <span class="muted small block">
+                  at {where(visitor.view)}, through {shortNode(visitor.node)}
+                  {visitor.pages > 1 && `, ${visitor.pages} tabs`}
+                </span>
               </span>
             </li>
           ))}

@@ -1,7 +1,15 @@
 /** The cluster as a picture: nodes, and the devices that move between them. */
 import { computed } from '@preact/signals';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { layoutCluster, NOBODY, shortLabels, type Capsule, type Picture, type Tile, type Tray } from '../cluster-layout.ts';
+import {
+  layoutCluster,
+  NOBODY,
+  shortLabels,
+  type Capsule,
+  type Picture,
+  type Tile,
+  type Tray,
+} from '../cluster-layout.ts';
 import { clockTime, duration, shortNode } from '../format.ts';
 import { devicePath } from '../route.ts';
 import { allDevices, device, deviceIds, moves, nameColors, nodeColor, nodes, now, skew, stateText } from '../state.ts';
@@ -11,7 +19,9 @@ import type { NodeView } from '../types.ts';
 const ownersKey = computed(() => JSON.stringify(allDevices.value.map(({ id, owner }) => ({ id, owner }))));
 const collator = new Intl.Collator('en', { numeric: true });
 const owners = computed(() =>
-  (JSON.parse(ownersKey.value) as { id: string; owner: string | null }[]).toSorted((a, b) => collator.compare(a.id, b.id)),
+  (JSON.parse(ownersKey.value) as { id: string; owner: string | null }[]).toSorted((a, b) =>
+    collator.compare(a.id, b.id),
+  ),
 );
 
 export function ClusterPage() {
@@ -20,9 +30,14 @@ export function ClusterPage() {
     <>
       <h1 tabIndex={-1}>Cluster</h1>
       <p class="lead">
-        {list === null || deviceIds.value === null
-          ? 'Asking the cluster…'
-          : <>{list.length} {list.length === 1 ? 'node' : 'nodes'}, {deviceIds.value.length} devices. Each device is polled by exactly one collector; when a collector joins or leaves, only its share moves.</>}
+        {list === null || deviceIds.value === null ? (
+          'Asking the cluster…'
+        ) : (
+          <>
+            {list.length} {list.length === 1 ? 'node' : 'nodes'}, {deviceIds.value.length} devices. Each device is
+            polled by exactly one collector; when a collector joins or leaves, only its share moves.
+          </>
+        )}
       </p>
       <Stage />
       <div class="below">
@@ -59,12 +74,30 @@ function Stage() {
   const byName = new Map(list.map((node) => [node.name, node]));
   return (
     <div class="stage" ref={holder}>
-      <svg class="picture" data-testid="cluster-picture" width={width} height={picture.height} viewBox={`0 0 ${width} ${picture.height}`} role="group" aria-label="Nodes of the cluster and the devices they poll">
+      <svg
+        class="picture"
+        data-testid="cluster-picture"
+        width={width}
+        height={picture.height}
+        viewBox={`0 0 ${width} ${picture.height}`}
+        role="group"
+        aria-label="Nodes of the cluster and the devices they poll"
+      >
         <Links picture={picture} />
-        {picture.trays.map((tray) => <TrayView key={tray.name} tray={tray} node={byName.get(tray.name)} />)}
-        <g aria-hidden="true">{picture.slots.map(({ key, x, y }) => <circle key={key} class="slot" cx={x} cy={y} r={2} />)}</g>
-        {picture.tiles.map((tile) => <TileView key={tile.id} tile={tile} size={picture.tile} label={labels.get(tile.id) ?? ''} />)}
-        {picture.capsules.map((capsule) => <CapsuleView key={capsule.name} capsule={capsule} node={byName.get(capsule.name)} />)}
+        {picture.trays.map((tray) => (
+          <TrayView key={tray.name} tray={tray} node={byName.get(tray.name)} />
+        ))}
+        <g aria-hidden="true">
+          {picture.slots.map(({ key, x, y }) => (
+            <circle key={key} class="slot" cx={x} cy={y} r={2} />
+          ))}
+        </g>
+        {picture.tiles.map((tile) => (
+          <TileView key={tile.id} tile={tile} size={picture.tile} label={labels.get(tile.id) ?? ''} />
+        ))}
+        {picture.capsules.map((capsule) => (
+          <CapsuleView key={capsule.name} capsule={capsule} node={byName.get(capsule.name)} />
+        ))}
       </svg>
     </div>
   );
@@ -81,7 +114,9 @@ function Links({ picture }: { picture: Picture }) {
           const [x1, y1] = [tray.x + tray.width / 2, tray.y + tray.height];
           const [x2, y2] = [capsule.x + capsule.width / 2, capsule.y];
           const middle = (y1 + y2) / 2;
-          return <path key={`${tray.name} ${capsule.name}`} d={`M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`} />;
+          return (
+            <path key={`${tray.name} ${capsule.name}`} d={`M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`} />
+          );
         }),
       )}
     </g>
@@ -91,12 +126,22 @@ function Links({ picture }: { picture: Picture }) {
 function TrayView({ tray, node }: { tray: Tray; node: NodeView | undefined }) {
   const { name, x, y, width, height, gone, owned } = tray;
   return (
-    <g class={`tray ${gone ? 'tray-gone' : ''}`} style={{ transform: `translate(${x}px, ${y}px)` }} data-cluster-node={name} data-owned={owned}>
+    <g
+      class={`tray ${gone ? 'tray-gone' : ''}`}
+      style={{ transform: `translate(${x}px, ${y}px)` }}
+      data-cluster-node={name}
+      data-owned={owned}
+    >
       <rect class="tray-box" width={width} height={height} rx={14} />
-      {name !== NOBODY && <rect class={`tray-swatch node-${nodeColor(name)}`} x={18} y={20} width={14} height={14} rx={4} />}
-      <text class="tray-name" x={name === NOBODY ? 18 : 42} y={32}>{name === NOBODY ? 'Nobody polls these' : shortNode(name)}</text>
+      {name !== NOBODY && (
+        <rect class={`tray-swatch node-${nodeColor(name)}`} x={18} y={20} width={14} height={14} rx={4} />
+      )}
+      <text class="tray-name" x={name === NOBODY ? 18 : 42} y={32}>
+        {name === NOBODY ? 'Nobody polls these' : shortNode(name)}
+      </text>
       <text class="tray-note" x={width - 18} y={32} text-anchor="end">
-        {gone && name !== NOBODY ? `gone · ${owned} to take over` : `${owned} ${owned === 1 ? 'device' : 'devices'}`}{node?.self ? ' · you' : ''}
+        {gone && name !== NOBODY ? `gone · ${owned} to take over` : `${owned} ${owned === 1 ? 'device' : 'devices'}`}
+        {node?.self ? ' · you' : ''}
       </text>
     </g>
   );
@@ -108,8 +153,13 @@ function CapsuleView({ capsule, node }: { capsule: Capsule; node: NodeView | und
   return (
     <g class="capsule" style={{ transform: `translate(${x}px, ${y}px)` }} data-cluster-node={name}>
       <rect class={`capsule-box ${node?.self ? 'capsule-self' : ''}`} width={width} height={height} rx={height / 2} />
-      <text class="capsule-name" x={width / 2} y={25} text-anchor="middle">{shortNode(name)}</text>
-      <text class="capsule-note" x={width / 2} y={42} text-anchor="middle">{roles}{node?.self ? ' · serves this page' : ''}</text>
+      <text class="capsule-name" x={width / 2} y={25} text-anchor="middle">
+        {shortNode(name)}
+      </text>
+      <text class="capsule-note" x={width / 2} y={42} text-anchor="middle">
+        {roles}
+        {node?.self ? ' · serves this page' : ''}
+      </text>
     </g>
   );
 }
@@ -131,10 +181,27 @@ function TileView({ tile, size, label }: { tile: Tile; size: number; label: stri
       aria-label={`${id}, ${stateText(view.state).toLowerCase()}, ${owner === null ? 'polled by nobody' : `polled by ${shortNode(owner)}`}`}
     >
       <title>{`${id} · ${stateText(view.state)}${view.reason ? ` · ${view.reason}` : ''}`}</title>
-      <rect key={view.last_poll ?? 0} class="tile-pulse" x={-side / 2} y={-side / 2} width={side} height={side} rx={side / 3.4} />
+      <rect
+        key={view.last_poll ?? 0}
+        class="tile-pulse"
+        x={-side / 2}
+        y={-side / 2}
+        width={side}
+        height={side}
+        rx={side / 3.4}
+      />
       <rect class="tile-box" x={-side / 2} y={-side / 2} width={side} height={side} rx={side / 3.4} />
-      {label && size >= 28 && <text class="tile-label" y={4} text-anchor="middle">{label}</text>}
-      {view.state !== 'up' && view.state !== 'pending' && <g class="tile-alarm" transform={`translate(${side / 2 - 2} ${-side / 2 + 2})`}><circle r={6} /><path d="M-2.2-2.2 2.2 2.2M2.2-2.2-2.2 2.2" /></g>}
+      {label && size >= 28 && (
+        <text class="tile-label" y={4} text-anchor="middle">
+          {label}
+        </text>
+      )}
+      {view.state !== 'up' && view.state !== 'pending' && (
+        <g class="tile-alarm" transform={`translate(${side / 2 - 2} ${-side / 2 + 2})`}>
+          <circle r={6} />
+          <path d="M-2.2-2.2 2.2 2.2M2.2-2.2-2.2 2.2" />
+        </g>
+      )}
     </a>
   );
 }
@@ -145,20 +212,43 @@ function NodeTable({ list }: { list: readonly NodeView[] }) {
       <h2>Nodes</h2>
       <div class="card table-card scroll" tabIndex={0} role="region" aria-label="Nodes">
         <table class="interfaces nodes">
-          <thead><tr><th scope="col">Node</th><th scope="col">Roles</th><th scope="col" class="number">Devices</th><th scope="col" class="number">Connected for</th></tr></thead>
+          <thead>
+            <tr>
+              <th scope="col">Node</th>
+              <th scope="col">Roles</th>
+              <th scope="col" class="number">
+                Devices
+              </th>
+              <th scope="col" class="number">
+                Connected for
+              </th>
+            </tr>
+          </thead>
           <tbody>
-            {list.toSorted((a, b) => collator.compare(a.name, b.name)).map((node) => (
-              <tr key={node.name} data-node={node.name}>
-                <th scope="row">
-                  {node.roles.includes('collector') && <span class={`swatch node-${nodeColor(node.name)}`} aria-hidden="true" />}
-                  {shortNode(node.name)}
-                  <span class="muted small block">{node.name.slice(shortNode(node.name).length)}{node.hidden && ' · hidden'}{node.self && ' · serves this page'}</span>
-                </th>
-                <td>{node.roles.join(', ') || <span class="muted">none</span>}</td>
-                <td class="number">{node.roles.includes('collector') ? owners.value.filter(({ owner }) => owner === node.name).length : '–'}</td>
-                <td class="number">{duration((now.value + skew.value - node.connected_since) / 1000)}</td>
-              </tr>
-            ))}
+            {list
+              .toSorted((a, b) => collator.compare(a.name, b.name))
+              .map((node) => (
+                <tr key={node.name} data-node={node.name}>
+                  <th scope="row">
+                    {node.roles.includes('collector') && (
+                      <span class={`swatch node-${nodeColor(node.name)}`} aria-hidden="true" />
+                    )}
+                    {shortNode(node.name)}
+                    <span class="muted small block">
+                      {node.name.slice(shortNode(node.name).length)}
+                      {node.hidden && ' · hidden'}
+                      {node.self && ' · serves this page'}
+                    </span>
+                  </th>
+                  <td>{node.roles.join(', ') || <span class="muted">none</span>}</td>
+                  <td class="number">
+                    {node.roles.includes('collector')
+                      ? owners.value.filter(({ owner }) => owner === node.name).length
+                      : '–'}
+                  </td>
+                  <td class="number">{duration((now.value + skew.value - node.connected_since) / 1000)}</td>
+                </tr>
+              ))}
           </tbody>
         </table>
       </div>
@@ -171,14 +261,23 @@ function Diary() {
     <section>
       <h2>What changed</h2>
       <div class="card diary" role="log" aria-label="Changes of the cluster" tabIndex={0}>
-        {moves.value.length === 0
-          ? <p class="muted">Nothing since this page was opened.</p>
-          : <ol>{moves.value.map(({ key, at, text, devices }) => (
+        {moves.value.length === 0 ? (
+          <p class="muted">Nothing since this page was opened.</p>
+        ) : (
+          <ol>
+            {moves.value.map(({ key, at, text, devices }) => (
               <li key={key}>
                 <time class="muted">{clockTime(at - skew.value)}</time>
-                <span>{text.replace(/@[\w.:-]+/g, '')}{devices.length > 1 && <span class="muted small block">{devices.toSorted(collator.compare).join(', ')}</span>}</span>
+                <span>
+                  {text.replace(/@[\w.:-]+/g, '')}
+                  {devices.length > 1 && (
+                    <span class="muted small block">{devices.toSorted(collator.compare).join(', ')}</span>
+                  )}
+                </span>
               </li>
-            ))}</ol>}
+            ))}
+          </ol>
+        )}
       </div>
     </section>
   );

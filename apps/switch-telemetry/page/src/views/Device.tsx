@@ -29,7 +29,10 @@ const chosen = signal(0);
 const MANY = 12;
 
 /** Live samples are as fine as the shortest range; longer ones are asked for again, each time a step has passed. */
-function useSeries(id: string, range: Range): { readonly series: readonly Series[]; readonly last: Sample | null; readonly failed: string | null } {
+function useSeries(
+  id: string,
+  range: Range,
+): { readonly series: readonly Series[]; readonly last: Sample | null; readonly failed: string | null } {
   const [series, setSeries] = useState<readonly Series[]>([]);
   const [last, setLast] = useState<Sample | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
@@ -44,7 +47,9 @@ function useSeries(id: string, range: Range): { readonly series: readonly Series
       try {
         const to = Math.ceil((Date.now() + skew.peek()) / 1000) * 1000;
         const query = `from=${to - range.length * 1000}&to=${to}&step=${range.step}`;
-        const response = await fetch(`/api/devices/${encodeURIComponent(id)}/samples?${query}`, { signal: abort.signal });
+        const response = await fetch(`/api/devices/${encodeURIComponent(id)}/samples?${query}`, {
+          signal: abort.signal,
+        });
         if (!response.ok) throw new Error(`The server answered ${response.status}`);
         const history = fromHistory((await response.json()) as SamplesReply);
         setSeries(waiting.reduce((all, sample) => append(all, sample, range.length * 1000), history));
@@ -81,7 +86,11 @@ export function DevicePage({ id }: { id: string }) {
   return (
     <>
       <h1 tabIndex={-1}>{id}</h1>
-      {ids !== null && <p class="card pad">There is no device of this name in the inventory. <a href={devicesPath}>All devices</a></p>}
+      {ids !== null && (
+        <p class="card pad">
+          There is no device of this name in the inventory. <a href={devicesPath}>All devices</a>
+        </p>
+      )}
     </>
   );
 }
@@ -93,7 +102,11 @@ function KnownDevice({ id }: { id: string }) {
   if (view === undefined) return null;
   return (
     <>
-      <nav class="crumbs" aria-label="Breadcrumb"><a href={devicesPath}>Devices</a><span aria-hidden="true">/</span><span aria-current="page">{id}</span></nav>
+      <nav class="crumbs" aria-label="Breadcrumb">
+        <a href={devicesPath}>Devices</a>
+        <span aria-hidden="true">/</span>
+        <span aria-current="page">{id}</span>
+      </nav>
       <div class="device-head" data-device-page={id} data-at={last?.at ?? ''}>
         <div class="device-title">
           <h1 tabIndex={-1}>{id}</h1>
@@ -102,27 +115,53 @@ function KnownDevice({ id }: { id: string }) {
         <dl class="facts">
           <Fact label="Name" value={last?.name ?? view.name ?? ''} />
           <Fact label="Address" value={view.address} />
-          <div><dt>Polled by</dt><dd><NodeChip name={view.owner} /></dd></div>
-          <div><dt>Last poll</dt><dd class="steady">{view.last_poll === null ? 'never' : age(now.value + skew.value - view.last_poll)}</dd></div>
+          <div>
+            <dt>Polled by</dt>
+            <dd>
+              <NodeChip name={view.owner} />
+            </dd>
+          </div>
+          <div>
+            <dt>Last poll</dt>
+            <dd class="steady">{view.last_poll === null ? 'never' : age(now.value + skew.value - view.last_poll)}</dd>
+          </div>
           <Fact label="Agent answers in" value={last ? `${Math.round(last.poll_ms)}\u00a0ms` : ''} />
           <Fact label="Agent up for" value={last ? duration(last.uptime) : ''} />
         </dl>
-        {view.reason && <p class={`reason-line badge-${view.state}`} role="status">{view.reason}</p>}
+        {view.reason && (
+          <p class={`reason-line badge-${view.state}`} role="status">
+            {view.reason}
+          </p>
+        )}
       </div>
       <div class="section-head">
         <h2>Traffic</h2>
-        <p class="key" aria-hidden="true"><span class="key-in">In</span><span class="key-out">Out</span></p>
+        <p class="key" aria-hidden="true">
+          <span class="key-in">In</span>
+          <span class="key-out">Out</span>
+        </p>
         <fieldset class="segments">
           <legend class="visually-hidden">Time range</legend>
           {RANGES.map(({ label }, index) => (
             <label key={label} class="segment">
-              <input type="radio" name="range" checked={chosen.value === index} onChange={() => { chosen.value = index; }} />
+              <input
+                type="radio"
+                name="range"
+                checked={chosen.value === index}
+                onChange={() => {
+                  chosen.value = index;
+                }}
+              />
               <span>{label}</span>
             </label>
           ))}
         </fieldset>
       </div>
-      {failed !== null && connection.value === 'open' && <p class="card pad" role="status">The history cannot be read now ({failed}). Live values go on.</p>}
+      {failed !== null && connection.value === 'open' && (
+        <p class="card pad" role="status">
+          The history cannot be read now ({failed}). Live values go on.
+        </p>
+      )}
       <Charts id={id} range={range} series={series} last={last} />
       <h2>Interfaces</h2>
       <InterfaceTable interfaces={last?.interfaces ?? []} />
@@ -131,10 +170,25 @@ function KnownDevice({ id }: { id: string }) {
 }
 
 function Fact({ label, value }: { label: string; value: string }) {
-  return <div><dt>{label}</dt><dd>{value || '–'}</dd></div>;
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>{value || '–'}</dd>
+    </div>
+  );
 }
 
-function Charts({ id, range, series, last }: { id: string; range: Range; series: readonly Series[]; last: Sample | null }) {
+function Charts({
+  id,
+  range,
+  series,
+  last,
+}: {
+  id: string;
+  range: Range;
+  series: readonly Series[];
+  last: Sample | null;
+}) {
   const [all, setAll] = useState(false);
   const sums = useMemo(() => total(series), [series]);
   // The right edge is the newest point, or the clock: a device that is silent must not look as if it were polled.
@@ -145,22 +199,53 @@ function Charts({ id, range, series, last }: { id: string; range: Range; series:
   return (
     <>
       <section class="card chart-card" aria-label="All interfaces">
-        <ChartHead name="All interfaces" oper={null} inBps={sums.at(-1)?.[1] ?? null} outBps={sums.at(-1)?.[2] ?? null} />
-        <ChartOf points={sums} gap={gap} height={220} label={`Traffic of ${id}, all interfaces, ${range.spoken}`} group={id} {...edges} />
+        <ChartHead
+          name="All interfaces"
+          oper={null}
+          inBps={sums.at(-1)?.[1] ?? null}
+          outBps={sums.at(-1)?.[2] ?? null}
+        />
+        <ChartOf
+          points={sums}
+          gap={gap}
+          height={220}
+          label={`Traffic of ${id}, all interfaces, ${range.spoken}`}
+          group={id}
+          {...edges}
+        />
       </section>
       <div class="charts">
         {shown.map(({ index, name, points }) => {
           const port = last?.interfaces.find((candidate) => candidate.index === index);
           return (
             <section key={index} class="card chart-card" aria-label={name} data-interface={name}>
-              <ChartHead name={name} oper={port?.oper ?? null} inBps={port?.in_bps ?? null} outBps={port?.out_bps ?? null} />
-              <ChartOf points={points} gap={gap} height={150} label={`Traffic of ${name}, ${range.spoken}`} group={id} {...edges} />
+              <ChartHead
+                name={name}
+                oper={port?.oper ?? null}
+                inBps={port?.in_bps ?? null}
+                outBps={port?.out_bps ?? null}
+              />
+              <ChartOf
+                points={points}
+                gap={gap}
+                height={150}
+                label={`Traffic of ${name}, ${range.spoken}`}
+                group={id}
+                {...edges}
+              />
             </section>
           );
         })}
-        {series.length === 0 && Array.from({ length: 8 }, (_, index) => <section key={index} class="card chart-card chart-empty" aria-hidden="true" />)}
+        {series.length === 0 &&
+          Array.from({ length: 8 }, (_, index) => (
+            <section key={index} class="card chart-card chart-empty" aria-hidden="true" />
+          ))}
       </div>
-      {series.length > MANY && !all && <button type="button" class="button" onClick={() => setAll(true)}>Show all {series.length} charts</button>}
+      {series.length > MANY && !all && (
+        <button type="button" class="button" onClick={() => setAll(true)}>
+          Show all {series.length} charts
+        </button>
+      )}
     </>
   );
 }
@@ -180,14 +265,32 @@ function ChartOf({ points, gap, ...rest }: ChartOfProps) {
   return <Chart data={data} {...rest} />;
 }
 
-function ChartHead({ name, oper, inBps, outBps }: { name: string; oper: 'up' | 'down' | null; inBps: number | null; outBps: number | null }) {
+function ChartHead({
+  name,
+  oper,
+  inBps,
+  outBps,
+}: {
+  name: string;
+  oper: 'up' | 'down' | null;
+  inBps: number | null;
+  outBps: number | null;
+}) {
   const part = (bps: number | null, kind: 'in' | 'out'): preact.JSX.Element => {
     const { number, unit } = rateParts(bps);
-    return <span class={`now now-${kind}`}><span aria-hidden="true">{kind === 'in' ? '↓' : '↑'}</span><span class="visually-hidden">{kind} </span> {number} <span class="unit">{unit}</span></span>;
+    return (
+      <span class={`now now-${kind}`}>
+        <span aria-hidden="true">{kind === 'in' ? '↓' : '↑'}</span>
+        <span class="visually-hidden">{kind} </span> {number} <span class="unit">{unit}</span>
+      </span>
+    );
   };
   return (
     <div class="chart-head">
-      <h3>{name}{oper === 'down' && <span class="tag">down</span>}</h3>
+      <h3>
+        {name}
+        {oper === 'down' && <span class="tag">down</span>}
+      </h3>
       {part(inBps, 'in')}
       {part(outBps, 'out')}
     </div>
@@ -202,26 +305,54 @@ function InterfaceTable({ interfaces }: { interfaces: readonly InterfaceSample[]
           <tr>
             <th scope="col">Interface</th>
             <th scope="col">State</th>
-            <th scope="col" class="number">Speed</th>
-            <th scope="col" class="number">In</th>
-            <th scope="col" class="number">Out</th>
-            <th scope="col" class="number">Errors in</th>
-            <th scope="col" class="number">Errors out</th>
+            <th scope="col" class="number">
+              Speed
+            </th>
+            <th scope="col" class="number">
+              In
+            </th>
+            <th scope="col" class="number">
+              Out
+            </th>
+            <th scope="col" class="number">
+              Errors in
+            </th>
+            <th scope="col" class="number">
+              Errors out
+            </th>
           </tr>
         </thead>
         <tbody>
           {interfaces.map((port) => (
             <tr key={port.index} data-port={port.name}>
-              <th scope="row">{port.name}{port.alias && <span class="muted small block">{port.alias}</span>}</th>
-              <td><span class={`state state-${port.oper === 'up' ? 'up' : 'pending'}`}><span class={`port port-${port.oper}`} aria-hidden="true" />{port.oper === 'up' ? 'Up' : 'Down'}</span></td>
+              <th scope="row">
+                {port.name}
+                {port.alias && <span class="muted small block">{port.alias}</span>}
+              </th>
+              <td>
+                <span class={`state state-${port.oper === 'up' ? 'up' : 'pending'}`}>
+                  <span class={`port port-${port.oper}`} aria-hidden="true" />
+                  {port.oper === 'up' ? 'Up' : 'Down'}
+                </span>
+              </td>
               <td class="number">{speed(port.speed)}</td>
-              <td class="number">{rate(port.in_bps)}{load(port.in_bps, port.speed)}</td>
-              <td class="number">{rate(port.out_bps)}{load(port.out_bps, port.speed)}</td>
+              <td class="number">
+                {rate(port.in_bps)}
+                {load(port.in_bps, port.speed)}
+              </td>
+              <td class="number">
+                {rate(port.out_bps)}
+                {load(port.out_bps, port.speed)}
+              </td>
               <td class={`number ${port.in_errors > 0 ? 'warn' : ''}`}>{count(port.in_errors)}</td>
               <td class={`number ${port.out_errors > 0 ? 'warn' : ''}`}>{count(port.out_errors)}</td>
             </tr>
           ))}
-          {interfaces.length === 0 && <tr class="empty"><td colSpan={7}>Nothing has been heard of this device yet.</td></tr>}
+          {interfaces.length === 0 && (
+            <tr class="empty">
+              <td colSpan={7}>Nothing has been heard of this device yet.</td>
+            </tr>
+          )}
         </tbody>
       </table>
     </div>
@@ -231,5 +362,9 @@ function InterfaceTable({ interfaces }: { interfaces: readonly InterfaceSample[]
 /** How full the port is, as a bar under the number. */
 function load(bps: number | null, portSpeed: number) {
   const share = bps === null || portSpeed <= 0 ? 0 : Math.min(1, bps / portSpeed);
-  return <span class="load" aria-hidden="true"><span style={{ transform: `scaleX(${share.toFixed(3)})` }} /></span>;
+  return (
+    <span class="load" aria-hidden="true">
+      <span style={{ transform: `scaleX(${share.toFixed(3)})` }} />
+    </span>
+  );
 }

@@ -56,9 +56,16 @@ const shown = computed(() => (shownKey.value === '' ? [] : shownKey.value.split(
 
 const totals = computed(() => {
   const all = allDevices.value;
-  const sum = (of: (view: DeviceView) => number | null): number => all.reduce((total, view) => total + (of(view) ?? 0), 0);
+  const sum = (of: (view: DeviceView) => number | null): number =>
+    all.reduce((total, view) => total + (of(view) ?? 0), 0);
   const up = all.filter(({ state }) => state === 'up').length;
-  return { all: all.length, up, trouble: all.length - up, in: sum((view) => view.in_bps), out: sum((view) => view.out_bps) };
+  return {
+    all: all.length,
+    up,
+    trouble: all.length - up,
+    in: sum((view) => view.in_bps),
+    out: sum((view) => view.out_bps),
+  };
 });
 
 export function DevicesPage() {
@@ -78,7 +85,10 @@ function Totals() {
   const tile = (label: string, number: string, unit: string, tone = ''): preact.JSX.Element => (
     <div class={`tile ${tone}`}>
       <dt>{label}</dt>
-      <dd>{number}{unit && <span class="unit"> {unit}</span>}</dd>
+      <dd>
+        {number}
+        {unit && <span class="unit"> {unit}</span>}
+      </dd>
     </div>
   );
   const incoming = rateParts(known ? inBps : null);
@@ -108,14 +118,27 @@ function Toolbar() {
   const { all, up, trouble } = totals.value;
   const choice = (value: Filter, label: string, count: number): preact.JSX.Element => (
     <label class="segment">
-      <input type="radio" name="filter" value={value} checked={filter.value === value} onChange={() => { filter.value = value; }} />
-      <span>{label} <span class="segment-count">{count}</span></span>
+      <input
+        type="radio"
+        name="filter"
+        value={value}
+        checked={filter.value === value}
+        onChange={() => {
+          filter.value = value;
+        }}
+      />
+      <span>
+        {label} <span class="segment-count">{count}</span>
+      </span>
     </label>
   );
   return (
     <div class="toolbar" role="search" aria-label="Devices">
       <div class="search">
-        <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><circle cx="9" cy="9" r="5.5" /><path d="m13.2 13.2 4 4" /></svg>
+        <svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">
+          <circle cx="9" cy="9" r="5.5" />
+          <path d="m13.2 13.2 4 4" />
+        </svg>
         <input
           ref={input}
           type="search"
@@ -123,8 +146,12 @@ function Toolbar() {
           aria-label="Find by name, address, owner or state"
           data-testid="search"
           value={search.value}
-          onInput={(event) => { search.value = event.currentTarget.value; }}
-          onKeyDown={(event) => { if (event.key === 'Escape') search.value = ''; }}
+          onInput={(event) => {
+            search.value = event.currentTarget.value;
+          }}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') search.value = '';
+          }}
         />
         <kbd aria-hidden="true">/</kbd>
       </div>
@@ -137,7 +164,11 @@ function Toolbar() {
       <label class="sort-select">
         <span class="muted">Sort by</span>
         <select value={sort.value.key} onChange={(event) => sortBy(event.currentTarget.value as SortKey)}>
-          {columns.map(({ key, label }) => <option key={key} value={key}>{label}</option>)}
+          {columns.map(({ key, label }) => (
+            <option key={key} value={key}>
+              {label}
+            </option>
+          ))}
         </select>
       </label>
     </div>
@@ -158,21 +189,44 @@ function Table() {
         <thead role="rowgroup">
           <tr role="row">
             {columns.map(({ key, label, class: name }) => (
-              <th key={key} role="columnheader" scope="col" class={`col-${key} ${name ?? ''}`} aria-sort={sorted === key ? (down ? 'descending' : 'ascending') : undefined}>
+              <th
+                key={key}
+                role="columnheader"
+                scope="col"
+                class={`col-${key} ${name ?? ''}`}
+                aria-sort={sorted === key ? (down ? 'descending' : 'ascending') : undefined}
+              >
                 <button type="button" onClick={() => sortBy(key)}>
                   {label}
-                  <span class="arrow" aria-hidden="true">{sorted === key ? (down ? '↓' : '↑') : ''}</span>
+                  <span class="arrow" aria-hidden="true">
+                    {sorted === key ? (down ? '↓' : '↑') : ''}
+                  </span>
                 </button>
               </th>
             ))}
-            <th role="columnheader" scope="col" class="col-spark">Last minute</th>
+            <th role="columnheader" scope="col" class="col-spark">
+              Last minute
+            </th>
           </tr>
         </thead>
         <tbody role="rowgroup" onKeyDown={moveBetweenRows}>
-          {shown.value.map((id) => <Row key={id} id={id} />)}
-          {deviceIds.value === null && Array.from({ length: 12 }, (_, index) => <tr key={index} role="row" class="skeleton"><td role="cell" colSpan={7}><span /></td></tr>)}
+          {shown.value.map((id) => (
+            <Row key={id} id={id} />
+          ))}
+          {deviceIds.value === null &&
+            Array.from({ length: 12 }, (_, index) => (
+              <tr key={index} role="row" class="skeleton">
+                <td role="cell" colSpan={7}>
+                  <span />
+                </td>
+              </tr>
+            ))}
           {deviceIds.value !== null && shown.value.length === 0 && (
-            <tr role="row" class="empty"><td role="cell" colSpan={7}>{deviceIds.value.length === 0 ? 'The inventory has no devices yet.' : 'No device matches.'}</td></tr>
+            <tr role="row" class="empty">
+              <td role="cell" colSpan={7}>
+                {deviceIds.value.length === 0 ? 'The inventory has no devices yet.' : 'No device matches.'}
+              </td>
+            </tr>
           )}
         </tbody>
       </table>
@@ -199,17 +253,39 @@ function Row({ id }: { id: string }) {
     <tr role="row" data-device={id} data-owner={owner ?? ''} data-state={state} data-at={lastPoll ?? ''}>
       <td role="cell" class="col-name">
         <a href={devicePath(id)}>{id}</a>
-        <span class="muted small block">{name && name !== id ? `${name} · ` : ''}{address}</span>
+        <span class="muted small block">
+          {name && name !== id ? `${name} · ` : ''}
+          {address}
+        </span>
       </td>
       <td role="cell" class="col-state" title={reason ?? undefined}>
-        <span class={`state state-${state}`}><StateMark state={state} />{stateText(state)}</span>
+        <span class={`state state-${state}`}>
+          <StateMark state={state} />
+          {stateText(state)}
+        </span>
         {reason && <span class="muted small block reason">{reason}</span>}
       </td>
-      <td role="cell" class="col-owner"><NodeChip name={owner} /></td>
-      <td role="cell" class="col-poll number"><LastPoll at={lastPoll} /></td>
-      <td role="cell" class="col-in number"><span class="flow flow-in" aria-hidden="true">↓</span>{rate(inBps)}</td>
-      <td role="cell" class="col-out number"><span class="flow flow-out" aria-hidden="true">↑</span>{rate(outBps)}</td>
-      <td role="cell" class="col-spark"><Sparkline points={view.recent} label={`Traffic of ${id} in the last minute`} /></td>
+      <td role="cell" class="col-owner">
+        <NodeChip name={owner} />
+      </td>
+      <td role="cell" class="col-poll number">
+        <LastPoll at={lastPoll} />
+      </td>
+      <td role="cell" class="col-in number">
+        <span class="flow flow-in" aria-hidden="true">
+          ↓
+        </span>
+        {rate(inBps)}
+      </td>
+      <td role="cell" class="col-out number">
+        <span class="flow flow-out" aria-hidden="true">
+          ↑
+        </span>
+        {rate(outBps)}
+      </td>
+      <td role="cell" class="col-spark">
+        <Sparkline points={view.recent} label={`Traffic of ${id} in the last minute`} />
+      </td>
     </tr>
   );
 }
