@@ -1,11 +1,12 @@
 /** The PostgreSQL servers that the tests run against: the one from npm, and Debian's. */
 import { dirname } from 'node:path';
-import { type EmbeddedPostgres, startEmbedded } from '../../src/index.ts';
+import { type EmbeddedPostgres, Pool, startEmbedded } from '../../src/index.ts';
 import { findExecutable, skipUnless } from '../../../beamish/test/support/peers.ts';
 import { temporaryDirectory } from '../../../beamish/test/support/temp.ts';
 
 export interface TestServer extends AsyncDisposable {
-  readonly url: string;
+  /** Makes a database of its own for one test. @returns its address. */
+  database(): Promise<string>;
   /** kill -9 of the first process of the server; resolves when it is gone. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -30,8 +31,14 @@ export async function testServer(programs?: string): Promise<TestServer> {
     startEmbedded({ directory: directory.path, port, database: 'test', settings: { fsync: 'off' }, ...(programs !== undefined && { programs }) });
   let server = await start(0);
   const { url, port } = server;
+  let databases = 0;
   return {
-    url,
+    async database() {
+      const name = `test${++databases}`;
+      await using pool = new Pool({ url, max: 1 });
+      await pool.query(`CREATE DATABASE ${name}`);
+      return url.replace(/test$/, name);
+    },
     async kill() {
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
