@@ -42,7 +42,7 @@ const fastest = 1.6e12;
  */
 export function secondsBetween(previous: Reading, current: Reading): number | undefined {
   const elapsed = (current.time - previous.time) / 1000;
-  if (elapsed <= 0) return undefined;
+  if (elapsed < 0.001) return undefined; // within one millisecond there is no rate to speak of
   let ticks = current.uptime - previous.uptime;
   if (ticks < 0) {
     // Back: a restart, or 497 days are full. The latter fits the time that passed.
