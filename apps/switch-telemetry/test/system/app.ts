@@ -44,7 +44,7 @@ export class App implements AsyncDisposable {
         INVENTORY: undefined,
         DATABASE_URL: undefined,
         ...env,
-      } as Record<string, string>,
+      },
     });
     const app = new App(child, epmdPort, directory);
     await child.waitForOutput(/^\{"event":"ready"/m, 120_000);
@@ -76,7 +76,10 @@ export class App implements AsyncDisposable {
   }
 
   /** Device -> owner, when all devices are up; what is missing is said in the error. */
-  async owners(timeout = 30_000, accept: (owners: Map<string, string>) => boolean = () => true): Promise<Map<string, string>> {
+  async owners(
+    timeout = 30_000,
+    accept: (owners: Map<string, string>) => boolean = () => true,
+  ): Promise<Map<string, string>> {
     let last: readonly DeviceSummary[] = [];
     const describe = (): string =>
       `all devices up: ${last.map((device) => `${device.id} ${device.state} ${device.owner ?? '-'}`).join(', ')}\n${this.output.slice(-3000)}`;

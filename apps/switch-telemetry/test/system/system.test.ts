@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { chromium } from 'playwright-core';
+import { chromium, type Page } from 'playwright-core';
 import { startChild } from '../../../../packages/beamish/test/support/children.ts';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
@@ -68,7 +68,9 @@ test('health, readiness, metrics, history', async () => {
       const found = await app.api<{ interfaces: { name: string; points: unknown[] }[] }>(
         `/api/devices/sw-01/samples?from=${to - 60_000}&to=${Date.now()}&step=1`,
       );
-      return found.interfaces.length === 8 && found.interfaces.every(({ points }) => points.length >= 2) ? found : undefined;
+      return found.interfaces.length === 8 && found.interfaces.every(({ points }) => points.length >= 2)
+        ? found
+        : undefined;
     },
     { timeout: 15_000 },
   );
@@ -77,28 +79,42 @@ test('health, readiness, metrics, history', async () => {
 
 test('the beamish command prints the devices, and the methods when the method is wrong', async () => {
   const command = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
-    promisify(execFile)(process.execPath, [join(root, 'packages/beamish/bin/beamish.js'), ...args, '--cookie', COOKIE], {
-      env: { ...process.env, ERL_EPMD_PORT: String(app.epmdPort), BEAMISH_LOG_LEVEL: 'warn' },
-      timeout: 20_000,
-    });
+    promisify(execFile)(
+      process.execPath,
+      [join(root, 'packages/beamish/bin/beamish.js'), ...args, '--cookie', COOKIE],
+      {
+        env: { ...process.env, ERL_EPMD_PORT: String(app.epmdPort), BEAMISH_LOG_LEVEL: 'warn' },
+        timeout: 20_000,
+      },
+    );
   const { stdout } = await command('call', nodeOf('collector1'), 'device_manager', 'list', '--json');
   const devices = JSON.parse(stdout) as DeviceSummary[];
   assert.equal(devices.length, 24);
   assert.ok(devices.every(({ id }) => /^sw-\d\d$/.test(id)));
-  await assert.rejects(command('call', nodeOf('collector1'), 'device_manager', 'lst'), (error: { code: number; stderr: string }) => {
-    assert.equal(error.code, 1);
-    assert.match(error.stderr, /has no method lst.*list.*get.*owners.*statistics/s);
-    return true;
-  });
+  await assert.rejects(
+    command('call', nodeOf('collector1'), 'device_manager', 'lst'),
+    (error: { code: number; stderr: string }) => {
+      assert.equal(error.code, 1);
+      assert.match(error.stderr, /has no method lst.*list.*get.*owners.*statistics/s);
+      return true;
+    },
+  );
   const nodes = JSON.parse((await command('nodes', '--json')).stdout) as { name: string }[];
   assert.deepEqual(
-    nodes.map(({ name }) => name).filter((name) => /^(collector|web)\d@/.test(name)).toSorted(),
+    nodes
+      .map(({ name }) => name)
+      .filter((name) => /^(collector|web)\d@/.test(name))
+      .toSorted(),
     ['collector1', 'collector2', 'web1', 'web2'].map(nodeOf),
   );
   await assert.rejects(
-    promisify(execFile)(process.execPath, [join(root, 'packages/beamish/bin/beamish.js'), 'ping', nodeOf('collector1'), '--cookie', 'wrong'], {
-      env: { ...process.env, ERL_EPMD_PORT: String(app.epmdPort), BEAMISH_LOG_LEVEL: 'warn' },
-    }),
+    promisify(execFile)(
+      process.execPath,
+      [join(root, 'packages/beamish/bin/beamish.js'), 'ping', nodeOf('collector1'), '--cookie', 'wrong'],
+      {
+        env: { ...process.env, ERL_EPMD_PORT: String(app.epmdPort), BEAMISH_LOG_LEVEL: 'warn' },
+      },
+    ),
     ({ stderr }: { stderr: string }) => /cookie/.test(stderr),
   );
 });
@@ -127,7 +143,11 @@ test('real erl nodes ping, call, join, receive a broadcast; global:sync does not
     io:format("done~n"), halt(0).`;
   const env = { ERL_EPMD_PORT: String(app.epmdPort) };
   const common = ['-noshell', '-start_epmd', 'false', '-setcookie', COOKIE];
-  await using other = startChild(requirePeer('erl'), [...common, '-name', 'other@127.0.0.1', '-eval', 'io:format("up~n").'], { env });
+  await using other = startChild(
+    requirePeer('erl'),
+    [...common, '-name', 'other@127.0.0.1', '-eval', 'io:format("up~n").'],
+    { env },
+  );
   await other.waitForOutput(/up/, 20_000);
   await using erl = startChild(requirePeer('erl'), [...common, '-name', 'beam@127.0.0.1', '-eval', script], { env });
   await erl.waitForOutput(/done/, 40_000);
@@ -138,47 +158,71 @@ test('real erl nodes ping, call, join, receive a broadcast; global:sync does not
   assert.match(erl.stdout, /broadcast device:sw-\d\d sw-\d\d 8/);
 });
 
-const chromiumFlags = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+/** Runs in the page: when which sample of which device was first shown, by the machine's clock. */
+const watchForFiveSeconds = `(async () => {
+  const times = {};
+  const observer = new MutationObserver((changes) => {
+    for (const { target: { dataset } } of changes) {
+      if (dataset.device !== undefined && dataset.at !== undefined) times[dataset.device + ' ' + dataset.at] ??= Date.now();
+    }
+  });
+  observer.observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-at'] });
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  observer.disconnect();
+  return times;
+})()`;
 
-test('both pages show a new sample within 200 ms of each other; a killed collector\'s devices move on the picture', skipUnless('chromium'), async (t) => {
-  const browser = await chromium.launch({ executablePath: requirePeer('chromium'), args: chromiumFlags.split(' ') });
-  try {
-    const pages = await Promise.all(['web1', 'web2'].map(async (web) => {
-      const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-      await page.goto(app.child(web).address);
-      await page.waitForFunction(() => document.querySelectorAll('[data-device][data-state="up"]').length === 24);
-      return page;
-    }));
-    const seen = await Promise.all(pages.map((page) => page.evaluate(async () => {
-      const times: Record<string, number> = {};
-      const observer = new MutationObserver((changes) => {
-        for (const { target } of changes) {
-          const { device, at } = (target as HTMLElement).dataset;
-          if (device !== undefined && at !== undefined) times[`${device} ${at}`] ??= Date.now();
-        }
+const chromiumFlags =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+test(
+  "both pages show a new sample within 200 ms of each other; a killed collector's devices move on the picture",
+  skipUnless('chromium'),
+  async (t) => {
+    const browser = await chromium.launch({ executablePath: requirePeer('chromium'), args: chromiumFlags.split(' ') });
+    try {
+      const pages = await Promise.all(
+        ['web1', 'web2'].map(async (web) => {
+          const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+          await page.goto(app.child(web).address);
+          await page.waitForFunction('document.querySelectorAll(\'[data-device][data-state="up"]\').length === 24');
+          return page;
+        }),
+      );
+      const seen = await Promise.all(pages.map((page) => page.evaluate<Record<string, number>>(watchForFiveSeconds)));
+      const [one, two] = seen as [Record<string, number>, Record<string, number>];
+      const differences = Object.keys(one)
+        .filter((key) => key in two)
+        .map((key) => Math.abs(one[key]! - two[key]!))
+        .toSorted((a, b) => a - b);
+      t.diagnostic(
+        `${differences.length} samples on both pages; apart by median ${differences[differences.length >> 1]} ms, at most ${differences.at(-1)} ms`,
+      );
+      assert.ok(differences.length >= 48, `only ${differences.length} samples were seen on both pages`);
+      assert.ok(differences.at(-1)! < 200, `${differences.at(-1)} ms apart`);
+
+      const [picture] = pages as [Page];
+      await picture.goto(`${app.child('web1').address}/#/cluster`);
+      const onPicture = (owner: string): Promise<number> =>
+        picture.locator(`[data-cluster-device][data-owner="${owner}"]`).count();
+      await eventually(
+        async () => (await onPicture(nodeOf('collector2'))) > 0 && (await onPicture(nodeOf('collector1'))) > 0,
+        { timeout: 10_000 },
+      );
+      process.kill(app.child('collector2').pid, 'SIGKILL');
+      await eventually(async () => (await onPicture(nodeOf('collector1'))) === 24, {
+        timeout: 10_000,
+        describe: 'all devices at collector1 on the picture',
       });
-      observer.observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-at'] });
-      await new Promise((resolve) => setTimeout(resolve, 5000));
-      observer.disconnect();
-      return times;
-    })));
-    const [one, two] = seen as [Record<string, number>, Record<string, number>];
-    const differences = Object.keys(one).filter((key) => key in two).map((key) => Math.abs(one[key]! - two[key]!)).toSorted((a, b) => a - b);
-    t.diagnostic(`${differences.length} samples on both pages; apart by median ${differences[differences.length >> 1]} ms, at most ${differences.at(-1)} ms`);
-    assert.ok(differences.length >= 48, `only ${differences.length} samples were seen on both pages`);
-    assert.ok(differences.at(-1)! < 200, `${differences.at(-1)} ms apart`);
-
-    const [picture] = pages as [import('playwright-core').Page];
-    await picture.goto(`${app.child('web1').address}/#/cluster`);
-    const onPicture = (owner: string): Promise<number> => picture.locator(`[data-cluster-device][data-owner="${owner}"]`).count();
-    await eventually(async () => (await onPicture(nodeOf('collector2'))) > 0 && (await onPicture(nodeOf('collector1'))) > 0, { timeout: 10_000 });
-    process.kill(app.child('collector2').pid, 'SIGKILL');
-    await eventually(async () => (await onPicture(nodeOf('collector1'))) === 24, { timeout: 10_000, describe: 'all devices at collector1 on the picture' });
-    await eventually(async () => (await onPicture(nodeOf('collector2'))) > 0, { timeout: 30_000, describe: 'devices back at collector2 on the picture' });
-  } finally {
-    await browser.close();
-  }
-});
+      await eventually(async () => (await onPicture(nodeOf('collector2'))) > 0, {
+        timeout: 30_000,
+        describe: 'devices back at collector2 on the picture',
+      });
+    } finally {
+      await browser.close();
+    }
+  },
+);
 
 test(`${KILLS} times kill -9 of a collector: no gap of two poll intervals, nothing twice, about half moves back`, async (t) => {
   await app.owners(30_000, (found) => collectors.every((name) => countBy(found, nodeOf(name)) > 0));
@@ -190,22 +234,37 @@ test(`${KILLS} times kill -9 of a collector: no gap of two poll intervals, nothi
     const { pid } = app.child(victim);
     process.kill(pid, 'SIGKILL');
     await app.owners(10_000, (found) => countBy(found, nodeOf(survivor)) === 24);
-    const back = await app.owners(30_000, (found) => countBy(found, nodeOf(victim)) > 0 && countBy(found, nodeOf(survivor)) > 0);
+    const back = await app.owners(
+      30_000,
+      (found) => countBy(found, nodeOf(victim)) > 0 && countBy(found, nodeOf(survivor)) > 0,
+    );
     // Until the hand-over is through: the same owners in two looks with a poll of every device between them.
-    const stable = await eventually(async () => {
-      const first = await app.owners();
-      await eventually(async () => (await app.api<DeviceSummary[]>('/api/devices')).every(({ last_poll }) => (last_poll ?? 0) > Date.now() - POLL_INTERVAL));
-      const second = await app.owners();
-      return [...first].every(([device, owner]) => second.get(device) === owner) ? second : undefined;
-    }, { timeout: 20_000, describe: () => `owners settle: ${JSON.stringify([...back])}` });
+    const stable = await eventually(
+      async () => {
+        const first = await app.owners();
+        await eventually(async () =>
+          (await app.api<DeviceSummary[]>('/api/devices')).every(
+            ({ last_poll }) => (last_poll ?? 0) > Date.now() - POLL_INTERVAL,
+          ),
+        );
+        const second = await app.owners();
+        return [...first].every(([device, owner]) => second.get(device) === owner) ? second : undefined;
+      },
+      { timeout: 20_000, describe: () => `owners settle: ${JSON.stringify([...back])}` },
+    );
     moves.push(countBy(stable, nodeOf(victim)));
   }
   t.diagnostic(`of 24 devices moved back after each kill: ${moves.join(', ')}`);
   const settled = Date.now();
-  await eventually(async () => {
-    const { rows } = await database.query<{ oldest: Date | null }>('select min(latest) as oldest from (select max(at) as latest from samples group by device) as each');
-    return (rows[0]?.oldest?.getTime() ?? 0) > settled;
-  }, { timeout: 15_000 });
+  await eventually(
+    async () => {
+      const { rows } = await database.query<{ oldest: Date | null }>(
+        'select min(latest) as oldest from (select max(at) as latest from samples group by device) as each',
+      );
+      return (rows[0]?.oldest?.getTime() ?? 0) > settled;
+    },
+    { timeout: 15_000 },
+  );
   const { rows } = await database.query<{ device: string; gap: string; polls: string; twice: string }>(
     `with polls as (select device, at, count(*) - count(distinct interface) as twice from samples where at >= $1 group by device, at),
           gaps as (select device, at, twice, extract(epoch from at - lag(at) over (partition by device order by at)) * 1000 as gap from polls)
@@ -215,9 +274,14 @@ test(`${KILLS} times kill -9 of a collector: no gap of two poll intervals, nothi
   assert.equal(rows.length, 24);
   const worst = rows[0]!;
   const total = rows.reduce((sum, row) => sum + Number(row.polls), 0);
-  t.diagnostic(`${total} polls stored; the longest gap is ${Number(worst.gap).toFixed(0)} ms (${worst.device}) at an interval of ${POLL_INTERVAL} ms`);
+  t.diagnostic(
+    `${total} polls stored; the longest gap is ${Number(worst.gap).toFixed(0)} ms (${worst.device}) at an interval of ${POLL_INTERVAL} ms`,
+  );
   assert.ok(Number(worst.gap) < 2 * POLL_INTERVAL, `${worst.device}: ${worst.gap} ms between two samples`);
-  assert.equal(rows.reduce((sum, row) => sum + Number(row.twice), 0), 0);
+  assert.equal(
+    rows.reduce((sum, row) => sum + Number(row.twice), 0),
+    0,
+  );
   for (const moved of moves) assert.ok(moved >= 6 && moved <= 18, `${moved} of 24 moved back`);
 });
 
