@@ -46,6 +46,8 @@ export interface ClusterInput {
   readonly width: number;
   /** Connected nodes that hold the role collector, in order. */
   readonly collectors: readonly string[];
+  /** Collectors that went a moment ago; they keep their tray, though it be empty. */
+  readonly departed?: readonly string[];
   /** The other connected nodes, in order. */
   readonly others: readonly string[];
   readonly devices: readonly { readonly id: string; readonly owner: string | null }[];
@@ -59,9 +61,9 @@ const LINKS = 72;
 /** The tray of devices that nobody polls. */
 export const NOBODY = '';
 
-export function layoutCluster({ width, collectors, others, devices }: ClusterInput): Picture {
+export function layoutCluster({ width, collectors, departed = [], others, devices }: ClusterInput): Picture {
   const owners = new Set(devices.map(({ owner }) => owner ?? NOBODY));
-  const gone = [...owners].filter((name) => name !== NOBODY && !collectors.includes(name)).sort();
+  const gone = new Set([...owners, ...departed].filter((name) => name !== NOBODY && !collectors.includes(name)));
   const names = [...collectors, ...gone].sort();
   if (owners.has(NOBODY)) names.push(NOBODY);
 

@@ -60,6 +60,7 @@ export function resetDevices(
     }
     deviceIds.value = ids;
   });
+  nameColors();
 }
 
 export function applyRates(message: RatesMessage): void {
@@ -100,9 +101,28 @@ export function applyNodes(list: readonly NodeView[]): void {
         if (!before.some((node) => node.name === name)) note(at, `${name} joined the cluster`);
       for (const { name } of before) if (!list.some((node) => node.name === name)) note(at, `${name} is gone`);
     }
+    noteDeparted(before ?? [], list);
     nodes.value = list;
     connectedNode.value = list.find(({ self }) => self)?.name ?? '';
   });
+  nameColors();
+}
+
+/** ms that a collector which is gone keeps its place in the picture, so that what it had is seen to leave from there. */
+const LINGER = 12_000;
+/** Collectors that have gone, or laid down the role, a moment ago. */
+export const departed = signal<readonly string[]>([]);
+
+function noteDeparted(before: readonly NodeView[], list: readonly NodeView[]): void {
+  const collecting = ({ roles }: NodeView): boolean => roles.includes('collector');
+  const present = new Set(list.filter(collecting).map(({ name }) => name));
+  const left = before.filter((node) => collecting(node) && !present.has(node.name)).map(({ name }) => name);
+  departed.value = [...departed.value.filter((name) => !present.has(name)), ...left];
+  for (const name of left) {
+    setTimeout(() => {
+      departed.value = departed.value.filter((other) => other !== name);
+    }, LINGER);
+  }
 }
 
 let moveKey = 0;
@@ -153,6 +173,6 @@ export function nodeColor(name: string): number {
 }
 
 /** In a steady order, so that two people see the same colours. */
-export function nameColors(): void {
+function nameColors(): void {
   for (const name of collectorNames.value) nodeColor(name);
 }

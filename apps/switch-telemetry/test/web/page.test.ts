@@ -220,7 +220,8 @@ test(
     await marks('collector1', 'up')
       .nth(DEVICES - 1)
       .waitFor();
-    await page.locator('[data-cluster-node="collector2@127.0.0.1"]').waitFor({ state: 'detached' });
+    // Its place stays for a moment, so that one sees where the devices came from.
+    await page.locator('[data-cluster-node="collector2@127.0.0.1"][data-owned="0"]').waitFor();
     await page.getByRole('log').getByText('12 devices moved from collector2 to collector1').waitFor();
     assert.deepEqual(host.faults, []);
   },

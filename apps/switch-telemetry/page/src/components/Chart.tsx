@@ -77,7 +77,13 @@ function options(
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.12 : 1000] },
     },
     axes: [
-      { ...axis, space: 56, size: 26, incrs: TIME_STEPS, values: times },
+      {
+        ...axis,
+        space: (_plot, _axis, _from, _to, width) => (width > 600 ? 92 : 56),
+        size: 26,
+        incrs: TIME_STEPS,
+        values: times,
+      },
       { ...axis, size: 68, space: 34, values: (_plot, ticks) => ticks.map((tick) => rateTick(tick)) },
     ],
     series: [{}, line('In', 'in'), line('Out', 'out')],

@@ -12,7 +12,7 @@ import {
 } from '../cluster-layout.ts';
 import { clockTime, duration, shortNode } from '../format.ts';
 import { devicePath } from '../route.ts';
-import { allDevices, device, deviceIds, moves, nameColors, nodeColor, nodes, now, skew, stateText } from '../state.ts';
+import { allDevices, device, deviceIds, departed, moves, nodeColor, nodes, now, skew, stateText } from '../state.ts';
 import type { NodeView } from '../types.ts';
 
 // As text, so that a poll, which changes rates only, draws nothing anew.
@@ -62,12 +62,14 @@ function Stage() {
   }, []);
   const list = nodes.value;
   if (width === 0 || list === null || deviceIds.value === null) return <div class="stage stage-empty" ref={holder} />;
-  nameColors();
   const sorted = list.toSorted((a, b) => collator.compare(a.name, b.name));
   const picture = layoutCluster({
     width,
     collectors: sorted.filter(({ roles }) => roles.includes('collector')).map(({ name }) => name),
-    others: sorted.filter(({ roles }) => !roles.includes('collector')).map(({ name }) => name),
+    others: sorted
+      .filter(({ name, roles }) => !roles.includes('collector') && !departed.value.includes(name))
+      .map(({ name }) => name),
+    departed: departed.value,
     devices: owners.value,
   });
   const labels = shortLabels(owners.value.map(({ id }) => id));
@@ -140,7 +142,11 @@ function TrayView({ tray, node }: { tray: Tray; node: NodeView | undefined }) {
         {name === NOBODY ? 'Nobody polls these' : shortNode(name)}
       </text>
       <text class="tray-note" x={width - 18} y={32} text-anchor="end">
-        {gone && name !== NOBODY ? `gone · ${owned} to take over` : `${owned} ${owned === 1 ? 'device' : 'devices'}`}
+        {gone && name !== NOBODY
+          ? owned === 0
+            ? 'gone'
+            : `gone · ${owned} to take over`
+          : `${owned} ${owned === 1 ? 'device' : 'devices'}`}
         {node?.self ? ' · you' : ''}
       </text>
     </g>
