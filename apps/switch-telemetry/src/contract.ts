@@ -43,6 +43,8 @@ export type Sample = {
   name: string;
   /** How long the agent took to answer, ms. */
   poll_ms: number;
+  /** When the counters last moved, ms since the epoch (many agents read theirs only every few seconds); absent: at this poll. */
+  counters_at?: number;
   interfaces: InterfaceSample[];
 };
 

@@ -5,7 +5,8 @@ import type { DeviceState, Sample } from '../contract.ts';
 import type { Device } from '../inventory/device.ts';
 import { SnmpClient, NoAnswer } from '../snmp/client.ts';
 import type { DeviceReading } from '../snmp/decode.ts';
-import { ratesBetween, type Reading } from '../snmp/rates.ts';
+import { type MeterState, stepMeter } from '../snmp/rate-meter.ts';
+import type { Reading } from '../snmp/rates.ts';
 import { dueBy, gridOf, nextDue } from './schedule.ts';
 
 export interface PollerOptions {
@@ -37,7 +38,7 @@ const grace = 300;
 export class DevicePoller extends GenServer {
   readonly #options: PollerOptions;
   readonly #client: { current: SnmpClient | undefined } = { current: undefined };
-  #previous: Reading | undefined;
+  #meter: MeterState | undefined;
   /** When the last poll was due. */
   #last: number | undefined;
   #due = 0;
@@ -59,7 +60,8 @@ export class DevicePoller extends GenServer {
     const now = clock.wallTime();
     if (last !== null) {
       this.#last = last.at;
-      this.#previous = readingOf(last, clock.monotonicTime() - (now - last.at));
+      const base = readingOf(last, clock.monotonicTime() - now);
+      this.#meter = { base, rates: last.interfaces.map((each) => ({ in: each.in_bps, out: each.out_bps })) };
     }
     // A poll that was due and that nobody did is done now.
     if (urgent || last === null || now - last.at > interval) this.#begin(now);
@@ -124,8 +126,8 @@ export class DevicePoller extends GenServer {
     try {
       const reading = await client.poll();
       const took = Math.round((clock.monotonicTime() - begun) * 10) / 10;
-      const sample = this.#sample(reading, at, took);
-      this.#previous = reading;
+      this.#meter = stepMeter(this.#meter, reading);
+      const sample = this.#sample(reading, this.#meter, at, took);
       this.#failures = 0;
       return { device: device.id, at, sample };
     } catch (error) {
@@ -136,8 +138,8 @@ export class DevicePoller extends GenServer {
     }
   }
 
-  #sample(reading: DeviceReading, at: number, took: number): Sample {
-    const rates = ratesBetween(this.#previous, reading);
+  #sample(reading: DeviceReading, { base, rates }: MeterState, at: number, took: number): Sample {
+    const { clock } = this.process.world;
     return {
       device: this.#options.device.id,
       at,
@@ -146,6 +148,7 @@ export class DevicePoller extends GenServer {
       uptime: reading.uptime / 100,
       name: reading.name,
       poll_ms: took,
+      counters_at: Math.round(clock.wallTime() - clock.monotonicTime() + base.time),
       interfaces: reading.interfaces.map((each, position) => ({
         index: each.index,
         name: each.name,
@@ -163,11 +166,17 @@ export class DevicePoller extends GenServer {
   }
 }
 
-/** What a sample of another owner tells of the counters. One with 32-bit counters gives no rate for the first time. */
-function readingOf(sample: Sample, time: number): Reading {
+/**
+ * What a sample of another owner tells of the counters. One with 32-bit counters gives no rate for the first time.
+ * @param offset from the wall clock to the monotonic one, ms.
+ */
+function readingOf(sample: Sample, offset: number): Reading {
+  const read = sample.at + sample.poll_ms / 2;
+  const moved = sample.counters_at ?? read;
+  const since = Math.max(0, read - moved);
   return {
-    uptime: Math.round(sample.uptime * 100),
-    time: time + sample.poll_ms / 2,
+    uptime: Math.round(sample.uptime * 100 - since / 10),
+    time: moved + offset,
     interfaces: sample.interfaces.map((each) => ({
       index: each.index,
       name: each.name,
