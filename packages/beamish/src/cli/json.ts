@@ -9,14 +9,8 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
  */
 export function jsonOf(term: Term): Json {
   if (term === null || term === undefined) return null;
-  switch (typeof term) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return term;
-    case 'bigint':
-      return term.toString();
-  }
+  if (typeof term === 'string' || typeof term === 'number' || typeof term === 'boolean') return term;
+  if (typeof term === 'bigint') return term.toString();
   if (term instanceof Atom) return term.name;
   if (term instanceof Float) return term.value;
   if (Array.isArray(term)) return (term as readonly Term[]).map(jsonOf);

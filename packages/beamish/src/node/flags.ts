@@ -1,9 +1,7 @@
 /** Distribution flags (protocols 2.4): what each side can do; a connection uses what both can. */
 export const PUBLISHED = 0x1n;
-export const UNLINK_ID = 0x2000000n;
 export const FRAGMENTS = 0x800000n;
 export const DIST_HDR_ATOM_CACHE = 0x2000n;
-export const HANDSHAKE_23 = 0x1000000n;
 export const MANDATORY_25_DIGEST = 0x4000000n;
 export const SPAWN = 1n << 32n;
 export const NAME_ME = 2n << 32n;

@@ -239,7 +239,7 @@ export class Node implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     const { listener, registration } = this.#parts;
-    const steps = [
+    const steps: (() => void | Promise<void>)[] = [
       () => listener?.close(),
       // Exit signals of these processes still go out.
       () => this.runtime.stop(),

@@ -44,7 +44,7 @@ export function settingsOf(options: NodeOptions): Settings {
   const number = (field: keyof NodeOptions, fallback: number, least: number, most: number): number => {
     const value = options[field] ?? fallback;
     if (typeof value === 'number' && value >= least && value <= most) return value;
-    faults.push(`${field}: must be a number from ${least} to ${most}, not ${String(value)}`);
+    faults.push(`${field}: must be a number from ${least} to ${most}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`);
     return fallback;
   };
   const world = options.world ?? realWorld();

@@ -1,11 +1,12 @@
 import { BeamishError } from '../error/index.ts';
 import type { Distribution, Signal } from '../process/index.ts';
-import type { Pid } from '../term/index.ts';
-import type { Address, Logger, Socket, Timer, TlsOptions, World } from '../world/index.ts';
+import { atom, type Pid } from '../term/index.ts';
+import type { Logger, Socket, Timer, TlsOptions, World } from '../world/index.ts';
 import { Connection } from './connection.ts';
+import { dial, type Dial, type DialOptions } from './dial.ts';
 import { ALIAS } from './flags.ts';
 import { handshakeError, HandshakeHost } from './handshake/host.ts';
-import type { HandshakeConfig, HandshakeDecision, HandshakeFailure, HandshakePeer } from './handshake/machine.ts';
+import type { HandshakeConfig, HandshakeDecision, HandshakePeer } from './handshake/machine.ts';
 import { compareNodeNames, splitNodeName } from './names.ts';
 import type { Refusals } from './refusals.ts';
 import type { NodeDownReason, NodeInfo } from './types.ts';
@@ -28,8 +29,7 @@ export interface PeersOptions {
   readonly maxPending: number;
   /** The sender of messages that have none. */
   readonly anyone: Pid;
-  /** Where a node listens. @throws BeamishError when that cannot be found out */
-  readonly locate: (nodeName: string, signal: AbortSignal) => Promise<Address>;
+  readonly locate: DialOptions['locate'];
   readonly receive: (signal: Signal) => void;
   readonly connectionLost: (nodeName: string) => void;
   readonly onUp: (info: NodeInfo) => void;
@@ -42,13 +42,19 @@ const CONNECTING: ReadonlySet<Signal['type']> = new Set(['message', 'link', 'mon
 /** How long an incoming handshake of the same node holds back our own dial, in ms; see `#begin`. */
 const HOLD_BACK = 1000;
 
+/** Encoded when it was sent, so that it is what its sender meant, whatever happens to the value later. */
+interface Outgoing {
+  readonly encoded: EncodedSignal;
+  readonly signal: Signal;
+}
+
 /** A connection that is wanted and not there yet. */
 interface Attempt {
-  readonly queue: EncodedSignal[];
+  readonly queue: Outgoing[];
   queuedBytes: number;
   readonly waiters: Set<PromiseWithResolvers<void>>;
   /** Dialling: what ends it. Absent while the other node's own dial is awaited. */
-  dial: { cancel(): void } | undefined;
+  dial: Dial | undefined;
   timer: Timer | undefined;
   /** Why the own dial failed, where the other's is still hoped for. */
   failure: BeamishError | undefined;
@@ -110,7 +116,7 @@ export class Peers implements Distribution {
     const sent = signal.type === 'spawnRequest' && leader !== undefined ? { ...signal, groupLeader: leader } : signal;
     const encoded = this.#encoder.encode(sent);
     if (connection !== undefined) {
-      if (!connection.send(encoded)) this.#unable(signal, nodeName);
+      this.#send(connection, { encoded, signal });
       return;
     }
     attempt ??= this.#begin(nodeName);
@@ -118,7 +124,7 @@ export class Peers implements Distribution {
       this.#options.world.clock.defer(() => this.#options.connectionLost(nodeName));
       return;
     }
-    attempt.queue.push(keep(encoded));
+    attempt.queue.push({ encoded: keep(encoded), signal });
     attempt.queuedBytes += encoded.bytes.length;
     if (attempt.queuedBytes <= this.#options.maxQueuedBytes) return;
     const error = new BeamishError('queue_full', `too much was sent to ${nodeName} before it was connected`);
@@ -132,10 +138,15 @@ export class Peers implements Distribution {
     return connection === undefined ? undefined : (connection.info.flags & ALIAS) !== 0n;
   }
 
-  /** The peer lacks SPAWN or ALIAS (protocols 2.4): say so where somebody waits, else leave it. */
-  #unable(signal: Signal, nodeName: string): void {
-    this.#options.logger.debug({ node: nodeName, signal: signal.type }, 'not sent: the node does not know this kind of signal');
-    if (signal.type === 'spawnRequest') this.#options.world.clock.defer(() => this.#options.connectionLost(nodeName));
+  #send(connection: Connection, { encoded, signal }: Outgoing): void {
+    if (connection.send(encoded)) return;
+    // The peer lacks SPAWN or ALIAS (protocols 2.4): say so to who waits for an answer.
+    this.#options.logger.debug({ node: connection.info.name, signal: signal.type }, 'not sent: the node does not know this kind of signal');
+    if (signal.type !== 'spawnRequest') return;
+    const { reference, from: to } = signal;
+    this.#options.world.clock.defer(() =>
+      this.#options.receive({ type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') }),
+    );
   }
 
   // --- connecting ---
@@ -184,54 +195,28 @@ export class Peers implements Distribution {
   #dial(nodeName: string, attempt: Attempt): void {
     attempt.timer?.cancel();
     attempt.timer = undefined;
-    const controller = new AbortController();
-    let host: HandshakeHost | undefined;
-    attempt.dial = {
-      cancel() {
-        controller.abort();
-        host?.cancel();
+    const { world, tls, setupTime, locate, name, logger, refusals } = this.#options;
+    attempt.dial = dial({
+      world,
+      nodeName,
+      config: this.#config(),
+      tls,
+      setupTime,
+      locate,
+      established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
+      yielded: () => this.#yielded(nodeName, attempt),
+      refused: (socket, failure) => {
+        // Told on this side too: often only one of the two logs is read.
+        refusals.refuse(failure.cause, socket.remote, failure.message, { node: nodeName, direction: 'out' });
+        this.#dialFailed(nodeName, attempt, handshakeError(nodeName, failure));
       },
-    };
-    const give = (error: BeamishError): void => this.#dialFailed(nodeName, attempt, error);
-    this.#open(nodeName, controller.signal).then(
-      (socket) => {
-        if (controller.signal.aborted) {
-          socket.handle({ data() {}, close() {} });
-          socket.destroy();
-          return;
+      unreachable: (error) => {
+        if (error.code === 'tls_failed') {
+          logger.warn({ node: nodeName, cause: 'tls', err: error }, `no TLS connection from ${name} to ${nodeName}: ${error.message}`);
         }
-        host = new HandshakeHost({
-          socket,
-          clock: this.#options.world.clock,
-          config: this.#config(),
-          expected: nodeName,
-          tls: this.#options.tls !== undefined,
-          setupTime: this.#options.setupTime,
-          hooks: {
-            decide: () => ({ status: 'not_allowed' }),
-            established: (peer) => this.#admit(socket, host, peer, 'out', undefined),
-            yielded: () => this.#yielded(nodeName, attempt),
-            failed: (failure) => {
-              this.#tellFailure(nodeName, socket.remote, failure);
-              give(handshakeError(nodeName, failure));
-            },
-          },
-        });
+        this.#dialFailed(nodeName, attempt, error);
       },
-      (error: unknown) => {
-        if (!controller.signal.aborted) give(this.#unreachable(nodeName, error));
-      },
-    );
-  }
-
-  async #open(nodeName: string, signal: AbortSignal): Promise<Socket> {
-    const { world, tls, setupTime, locate } = this.#options;
-    const address = await locate(nodeName, signal);
-    const options = { host: address.host, port: address.port, timeout: setupTime, signal };
-    if (tls === undefined) return await world.network.connect(options);
-    // The certificate must be that of the host in the node's name, as with a BEAM (protocols 14).
-    const serverName = tls.serverName ?? splitNodeName(nodeName)?.host ?? address.host;
-    return await world.network.connect({ ...options, tls: { ...tls, serverName } });
+    });
   }
 
   /** Both dial, and the other's dial is the one that stays: it comes in a moment (protocols 2.3, `nok`). */
@@ -265,24 +250,6 @@ export class Peers implements Distribution {
     this.#options.logger.debug({ node: nodeName, err: error }, 'no connection');
     for (const waiter of attempt.waiters) waiter.reject(error);
     if (attempt.queue.length > 0) this.#options.connectionLost(nodeName);
-  }
-
-  #unreachable(nodeName: string, cause: unknown): BeamishError {
-    const known = cause instanceof BeamishError;
-    if (known && cause.code === 'tls_failed') {
-      const { name } = this.#options;
-      this.#options.logger.warn({ node: nodeName, cause: 'tls', err: cause }, `${name} does not trust ${nodeName}: ${cause.message}`);
-    }
-    return new BeamishError(
-      known ? cause.code : 'noconnection',
-      `connecting to ${nodeName}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause, details: { node: nodeName }, retryable: !known || cause.retryable || cause.code === 'connection_refused' },
-    );
-  }
-
-  /** The dialled side refused; what is wrong with the cookie is told here too, since only one of the two may be watched. */
-  #tellFailure(nodeName: string, address: Address, failure: HandshakeFailure): void {
-    this.#options.refusals.refuse(failure.cause, address, failure.message, { node: nodeName, direction: 'out' });
   }
 
   // --- being connected to ---
@@ -357,7 +324,7 @@ export class Peers implements Distribution {
 
   #admit(
     socket: Socket,
-    host: HandshakeHost | undefined,
+    host: HandshakeHost,
     peer: HandshakePeer,
     direction: 'in' | 'out',
     replaces: Connection | undefined,
@@ -365,7 +332,7 @@ export class Peers implements Distribution {
     const { name } = peer;
     const attempt = this.#attempts.get(name);
     const current = this.#connections.get(name);
-    if (host === undefined || this.#stopped) return undefined;
+    if (this.#stopped) return undefined;
     if (current !== undefined && current !== replaces) return this.#notWanted(socket, name, 'it is connected already');
     if (direction === 'in' && replaces === undefined && this.#keepsOwnDial(name)) {
       return this.#notWanted(socket, name, 'the own connection to it comes first');
@@ -388,7 +355,7 @@ export class Peers implements Distribution {
       maxQueuedBytes,
       stallGrace,
       onUp: () => {
-        for (const encoded of attempt?.queue ?? []) connection.send(encoded);
+        for (const outgoing of attempt?.queue ?? []) this.#send(connection, outgoing);
         for (const waiter of attempt?.waiters ?? []) waiter.resolve();
         this.#options.onUp(connection.info);
       },

@@ -1,7 +1,7 @@
 import { BeamishError, ERROR_CODES, type BeamishErrorCode } from '../error/index.ts';
 import type { CallOptions, Runtime } from '../process/index.ts';
 import { atom, formatTerm, isAtom, isTermMap, isTuple, mapGet } from '../term/index.ts';
-import type { Term } from '../term/index.ts';
+import type { Reference, Term } from '../term/index.ts';
 
 const DEFAULT_TIMEOUT = 5000;
 
@@ -20,7 +20,7 @@ export function rpc(runtime: Runtime, target: Target, options: CallOptions = {})
   const { timeout = DEFAULT_TIMEOUT, signal } = options;
   const { node } = target;
   const what = `rpc ${target.module}:${target.function}/${target.arguments.length} on ${node}`;
-  const result = runtime.newReference();
+  const result: Reference = runtime.newReference();
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       timer?.cancel();
@@ -75,12 +75,12 @@ function explained(error: unknown, what: string): BeamishError {
   return new BeamishError(code, `${what}: ${error.message}`, { cause: error, retryable, details });
 }
 
-function answerOf(reason: Term, result: Term, what: string, target: Target): { readonly value: Term } | BeamishError {
+function answerOf(reason: Term, result: Reference, what: string, target: Target): { readonly value: Term } | BeamishError {
   const { node } = target;
   if (isAtom(reason, 'noconnection')) {
     return new BeamishError('noconnection', `${what}: the connection was lost before the answer`, { details: { node }, retryable: true });
   }
-  if (!isTuple(reason) || !same(reason.at(0), result)) return failed(what, reason, node);
+  if (!isTuple(reason) || !result.equals(reason.at(0))) return failed(what, reason, node);
   const [, kind, detail, stack] = reason.elements;
   if (isAtom(kind, 'return')) return { value: detail };
   if (isAtom(kind, 'error') && isAtom(detail, 'undef') && isMissing(stack, target)) {
@@ -95,20 +95,17 @@ function ownError(reason: Term, what: string, node: string): BeamishError | unde
   if (!isTuple(reason, 2) || !isAtom(reason.at(0), '$beamish_error')) return undefined;
   const facts = reason.at(1);
   if (!isTermMap(facts)) return undefined;
-  const code = String(mapGet(facts, 'code'));
+  const code = mapGet(facts, 'code');
+  const message = mapGet(facts, 'message');
   // A peer must not be able to invent codes.
-  const known = Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error';
-  return new BeamishError(known, `${what}: ${String(mapGet(facts, 'message'))}`, { details: { node, reason } });
+  const known = typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error';
+  return new BeamishError(known, `${what}: ${typeof message === 'string' ? message : formatTerm(message)}`, { details: { node, reason } });
 }
 
 /** Whether it is the called function itself that is not there, and not one that it called. */
 function isMissing(stack: Term, target: Target): boolean {
   const first = Array.isArray(stack) ? (stack as readonly Term[])[0] : undefined;
   return isTuple(first) && isAtom(first.at(0), target.module) && isAtom(first.at(1), target.function);
-}
-
-function same(a: Term, b: Term): boolean {
-  return typeof a === 'object' && a !== null && 'equals' in a && typeof a.equals === 'function' && a.equals(b) === true;
 }
 
 function failed(what: string, reason: Term, node: string): BeamishError {

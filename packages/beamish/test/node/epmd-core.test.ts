@@ -21,7 +21,7 @@ const entry: EpmdEntry = { name: 'b', port: 0xc55d, nodeType: 77, protocol: 0, h
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 test('the registration seen from a real BEAM (protocols 1.2)', () => {
-  assert.equal(hex(aliveRequest(entry)), '000e' + '78c55d4d00000600050001620000');
+  assert.equal(hex(aliveRequest(entry)), '000e78c55d4d00000600050001620000');
   assert.deepEqual(decodeRequest(aliveRequest(entry).subarray(2)), { type: 'alive', entry });
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
-import { OWN_FLAGS } from '../../src/node/flags.ts';
+import { ALIAS, OWN_FLAGS, SPAWN } from '../../src/node/flags.ts';
 import { encodeName } from '../../src/node/handshake/messages.ts';
 import { Refusals } from '../../src/node/refusals.ts';
 import { atom, encode, Pid, tuple } from '../../src/term/index.ts';
@@ -238,6 +238,31 @@ test('spawn requests for what is not exposed are answered', options, async (t) =
   await assert.rejects(spawn('os', 'getpid'), (error) => isBeamishError(error, 'remote_error') && /notsup/.test(error.message));
   assert.ok((await spawn('work', 'run')) instanceof Pid);
   assert.ok(a.warnings().some((line) => line['function'] === 'os:getpid/0'));
+});
+
+test('a peer without SPAWN and ALIAS: who asks is answered, and the connection stays', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1');
+  const old = await RawPeer.connect(t, a.node, { name: 'old@127.0.0.1', flags: OWN_FLAGS & ~SPAWN & ~ALIAS });
+  await eventually(() => a.node.nodes().length === 1);
+  const spawn = a.node.runtime.requestSpawn('old@127.0.0.1', { module: 'm', function: 'f', arguments: [] });
+  await assert.rejects(spawn, (error) => isBeamishError(error, 'remote_error') && /notsup/.test(error.message));
+  assert.equal(a.node.nodes().length, 1);
+  // A call carries a plain reference for a tag, since its alias would not be understood (protocols 2.4).
+  await assert.rejects(a.node.runtime.call({ name: 'x', node: 'old@127.0.0.1' }, atom('y'), { timeout: 100 }), code('timeout'));
+  const request = old.received.map((frame) => Buffer.from(frame).toString('latin1')).find((frame) => frame.includes('$gen_call'));
+  assert.ok(request !== undefined && !request.includes('alias'));
+});
+
+test('many small messages of one turn go out together', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1');
+  const peer = await RawPeer.connect(t, a.node, { name: 'b@127.0.0.1' });
+  await eventually(() => a.node.nodes().length === 1);
+  const before = peer.chunks;
+  for (let sent = 0; sent < 2000; sent++) a.node.runtime.send({ name: 'x', node: 'b@127.0.0.1' }, sent);
+  await eventually(() => peer.received.length >= 2000);
+  assert.ok(peer.chunks - before <= 20, `${peer.chunks - before} pieces`);
 });
 
 test('refusals are told once a minute for each address and cause, and all are counted', () => {

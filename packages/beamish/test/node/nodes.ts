@@ -13,7 +13,7 @@ export interface TestNode {
   readonly node: Node;
   readonly events: NodeEvent[];
   readonly lines: LogLine[];
-  warnings(): LogLine[];
+  readonly warnings: () => LogLine[];
 }
 
 export const cookie = 'test cookie';
@@ -44,7 +44,8 @@ export const types = (events: readonly NodeEvent[]): string[] =>
 export class RawPeer {
   readonly socket: Socket;
   readonly received: number[][] = [];
-  bytesReceived = 0;
+  /** Pieces in which bytes arrived. */
+  chunks = 0;
   closed = false;
 
   constructor(socket: Socket) {
@@ -89,7 +90,7 @@ export class RawPeer {
         carryOut();
       });
       socket.on('data', (chunk: Uint8Array) => {
-        peer.bytesReceived += chunk.length;
+        peer.chunks += 1;
         reader.push(chunk);
         for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
           if (established) {

@@ -1,6 +1,6 @@
 import type { ProcessBehaviour, Runtime, SpawnRequestSignal } from '../../process/index.ts';
-import { Atom, atom, atomName, encode, Pid, tuple } from '../../term/index.ts';
-import type { Term } from '../../term/index.ts';
+import { atom, atomName, encode, tuple } from '../../term/index.ts';
+import type { Atom, Pid, Term } from '../../term/index.ts';
 import type { Exposed } from './exposed.ts';
 import { thrown, undefinedFunction } from './failure.ts';
 

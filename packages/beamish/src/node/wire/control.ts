@@ -1,6 +1,6 @@
 import { BeamishError } from '../../error/index.ts';
 import type { NamedProcess, Signal } from '../../process/signal.ts';
-import { Atom, atom, atomName, isTuple, Pid, Reference, tuple } from '../../term/index.ts';
+import { Atom, atom, atomName, formatTerm, isTuple, Pid, Reference, tuple } from '../../term/index.ts';
 import type { Encoder, Term } from '../../term/index.ts';
 import { ALIAS, SPAWN } from '../flags.ts';
 
@@ -277,12 +277,12 @@ class Fields {
 
   #arity(arity: number | undefined): void {
     if (arity !== undefined && this.#fields.length !== arity) {
-      malformed(`control operation ${String(this.#fields[0])} with ${this.#fields.length} fields, not ${arity}`);
+      malformed(`control operation ${formatTerm(this.#fields[0])} with ${this.#fields.length} fields, not ${arity}`);
     }
   }
 
   #wrong(index: number, what: string): never {
-    return malformed(`control operation ${String(this.#fields[0])}: field ${index + 1} is not ${what}`);
+    return malformed(`control operation ${formatTerm(this.#fields[0])}: field ${index + 1} is not ${what}`);
   }
 }
 
