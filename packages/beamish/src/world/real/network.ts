@@ -36,7 +36,8 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
   if (options.tls === undefined) server = createServer(common, accept);
   else {
     const secure = createTlsServer(
-      { ...common, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME },
+      // Not half-open: a client that does not trust us just leaves, and only the time-out would tell.
+      { ...common, allowHalfOpen: false, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME },
       (socket) => {
         const tcp = below(socket);
         if (tcp === undefined) handshaking.clear();
