@@ -68,10 +68,13 @@ async function setting(webs = 1): Promise<Setting> {
     await eventually(
       async () => {
         pollAll();
-        const response = await fetch(`${url}/api/devices/${cluster.store.ids.at(-1)}`);
-        return ((await response.json()) as { interfaces: unknown[] }).interfaces.length > 0;
+        // The last two: one of each collector.
+        const answers = cluster.store.ids.slice(-2).map(async (id) => (await fetch(`${url}/api/devices/${id}`)).json());
+        return (await Promise.all(answers)).every(
+          (answer) => (answer as { interfaces: unknown[] }).interfaces.length > 0,
+        );
       },
-      { describe: 'the web node has heard of the last device' },
+      { describe: 'the web node hears both collectors' },
     );
   }
   const faults: string[] = [];

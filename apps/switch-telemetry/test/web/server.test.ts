@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Socket } from 'phoenix';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
-import { FakeCluster } from './support.ts';
+import { FakeCluster, type FakeCollector } from './support.ts';
 
 interface Answer<T> {
   readonly status: number;
@@ -41,6 +41,17 @@ function upgrade(url: string, origin: string): Promise<number | undefined> {
       resolve(response.statusCode);
     });
   });
+}
+
+/** Broadcasts reach a web node only when it is known to run PubSub, a moment after it has joined. */
+async function heard(url: string, collector: FakeCollector, device: string): Promise<void> {
+  await eventually(
+    async () => {
+      const { at } = collector.poll(device);
+      return (await get<{ last_poll: number | null }>(`${url}/api/devices/${device}`)).body.last_poll === at;
+    },
+    { describe: 'the web node hears the collector' },
+  );
 }
 
 interface Row {
@@ -222,8 +233,8 @@ test('the page: caching and security headers, no way out of its directory', asyn
 test('channels: every topic of the contract, with the official client', async () => {
   await using cluster = await FakeCluster.start(2);
   const one = await cluster.collector('one');
-  one.poll('sw-01', 1000);
   const { url } = await cluster.web('web1');
+  await heard(url, one, 'sw-01');
   const socket = new Socket(`${url.replace('http', 'ws')}/socket`, { timeout: 2_000, reconnectAfterMs: () => 50 });
   socket.connect();
   try {
@@ -293,13 +304,7 @@ test('broadcasts that are not what the contract says are counted and told once, 
   await using cluster = await FakeCluster.start(1);
   const one = await cluster.collector('one');
   const { url } = await cluster.web('web1');
-  await eventually(
-    async () => {
-      one.poll('sw-01');
-      return (await get<{ interfaces: unknown[] }>(`${url}/api/devices/sw-01`)).body.interfaces.length > 0;
-    },
-    { describe: 'the web node hears the collector' },
-  );
+  await heard(url, one, 'sw-01');
   for (const message of [null, 7, { device: 'sw-01' }]) one.pubsub.broadcast('device:sw-01', message);
   one.pubsub.broadcast('devices', 'nonsense');
   await eventually(async () =>
