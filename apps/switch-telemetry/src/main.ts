@@ -112,7 +112,7 @@ try {
   });
   pubsub = await PubSub.start(node, pubsubName);
   // A collector that does not know the others yet would take all devices for its own.
-  if (collects) await settled(node, clusterNodes.length > 0 || clusterDns !== undefined);
+  await settled(node, clusterNodes.length > 0 || clusterDns !== undefined);
   tree = await node.runtime.startSupervisor(nodeTree({ config: resolved, node, pubsub, store, logger, web }), { label: 'switch telemetry' });
   node.runtime.monitor(tree.pid, () => {
     if (ending) return;

@@ -1,4 +1,4 @@
-import type { ClusterNode } from 'beamish';
+import { BeamishError, type ClusterNode, isBeamishError } from 'beamish';
 
 /** ms: for the first names of the others, for reaching them, and for their groups to be told. */
 const limits = { names: 1000, connected: 2500, groups: 500 };
@@ -7,6 +7,7 @@ const limits = { names: 1000, connected: 2500, groups: 500 };
  * Waits until this node knows its cluster: every node that discovery names was reached, or tried once in vain, and has
  * told its groups. Bounded, for the others may not be there at all.
  * @param expected whether there is a discovery that could name nodes.
+ * @throws BeamishError `cookie_mismatch` when one of them refuses this node's cookie: it can't be part of that cluster.
  */
 export async function settled(node: ClusterNode, expected: boolean): Promise<void> {
   if (!expected || node.discovery === undefined) return;
@@ -18,5 +19,18 @@ export async function settled(node: ClusterNode, expected: boolean): Promise<voi
   const others = () => node.discovery?.nodes().filter(({ name }) => name !== node.name) ?? [];
   await until(limits.names, () => others().length > 0);
   await until(limits.connected, () => others().every(({ status, attempts }) => status === 'connected' || attempts > 0));
+  const unreached = others().filter(({ status }) => status !== 'connected');
+  await Promise.all(unreached.map(({ name }) => checkCookie(node, name)));
   await until(limits.groups, () => node.groups.statistics().peers >= others().filter(({ status }) => status === 'connected').length);
+}
+
+/** Discovery goes on trying whatever the reason; here one reason matters. */
+async function checkCookie(node: ClusterNode, name: string): Promise<void> {
+  const patience = AbortSignal.timeout(limits.connected);
+  try {
+    await node.connect(name, { signal: patience });
+  } catch (error) {
+    if (!isBeamishError(error, 'cookie_mismatch')) return; // not there, or not yet
+    throw new BeamishError('cookie_mismatch', `${name} has another cookie: RELEASE_COOKIE must be the same on all nodes`, { cause: error });
+  }
 }
