@@ -15,7 +15,7 @@ import { startChild } from '../../../../packages/beamish/test/support/children.t
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
 import type { DeviceSummary } from '../../src/contract.ts';
-import { App, COOKIE, isAlive, type NodeRow } from './app.ts';
+import { App, chromiumFlags, COOKIE, isAlive, type NodeRow } from './app.ts';
 
 const POLL_INTERVAL = 1000;
 const KILLS = Number(process.env['KILLS'] ?? 3);
@@ -172,14 +172,11 @@ const watchForFiveSeconds = `(async () => {
   return times;
 })()`;
 
-const chromiumFlags =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-
 test(
   "both pages show a new sample within 200 ms of each other; a killed collector's devices move on the picture",
   skipUnless('chromium'),
   async (t) => {
-    const browser = await chromium.launch({ executablePath: requirePeer('chromium'), args: chromiumFlags.split(' ') });
+    const browser = await chromium.launch({ executablePath: requirePeer('chromium'), args: chromiumFlags });
     try {
       const pages = await Promise.all(
         ['web1', 'web2'].map(async (web) => {

@@ -1,0 +1,131 @@
+// @exclusive
+// @timeout 200
+/** The application on real input: Debian's snmpd, asked by v2c and v3, on the page and in the store. RATE_SECONDS: 15. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
+import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
+import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
+import type { InterfaceSample } from '../../src/contract.ts';
+import { startSnmpd } from '../support/snmpd.ts';
+import { App, chromiumFlags } from './app.ts';
+
+const SECONDS = Number(process.env['RATE_SECONDS'] ?? 15);
+
+type DeviceRow = { readonly last_poll: number | null; readonly interfaces: readonly InterfaceSample[] };
+type History = { interfaces: { name: string; points: [number, number | null, number | null][] }[] };
+
+const interfaceNames = (): string[] =>
+  readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .slice(2)
+    .flatMap((line) => (line.includes(':') ? [line.split(':')[0]?.trim() ?? ''] : []))
+    .toSorted();
+
+function received(name: string): number {
+  const line = readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .find((each) => each.trim().startsWith(`${name}:`));
+  return Number(line?.split(':')[1]?.trim().split(/\s+/)[0]);
+}
+
+/** A steady 20 Mbit/s over the loopback interface. */
+function traffic(): Disposable {
+  const socket = createSocket('udp4');
+  const packet = Buffer.alloc(1250);
+  const began = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    for (const due = (performance.now() - began) * 2; sent < due; sent++) socket.send(packet, 9, '127.0.0.1');
+  }, 5);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      socket.close();
+    },
+  };
+}
+
+const inventoryOf = (port: number): object[] => [
+  { id: 'local-2c', address: `127.0.0.1:${port}`, version: '2c', community: 'public' },
+  {
+    id: 'local-3',
+    address: `localhost:${port}`,
+    version: '3',
+    user: 'telemetry',
+    authProtocol: 'sha',
+    authKey: 'auth-password',
+    privProtocol: 'aes',
+    privKey: 'priv-password',
+  },
+];
+
+test(
+  'snmpd of this machine: true names on the page, rates as in /proc/net/dev',
+  skipUnless('snmpd', 'chromium'),
+  async (t) => {
+    await using directory = await temporaryDirectory();
+    await using snmpd = await startSnmpd();
+    const inventory = directory.file('inventory.json');
+    await writeFile(inventory, JSON.stringify({ devices: inventoryOf(snmpd.port) }));
+    await using app = await App.start({ INVENTORY: inventory, POLL_INTERVAL: '1000' });
+    const owners = await app.owners();
+    assert.deepEqual([...owners.keys()].toSorted(), ['local-2c', 'local-3']);
+
+    const browser = await chromium.launch({ executablePath: requirePeer('chromium'), args: chromiumFlags });
+    try {
+      for (const device of owners.keys()) {
+        const page = await browser.newPage();
+        await page.goto(`${app.child('web1').address}/#/devices/${device}`);
+        for (const name of interfaceNames())
+          await page.getByText(name, { exact: true }).first().waitFor({ timeout: 10_000 });
+        await page.close();
+      }
+    } finally {
+      await browser.close();
+    }
+
+    using _load = traffic();
+    // The agent reads its counters only every few seconds, and a rate is known, and kept, from then on. So what is stored is
+    // compared between the first reading and the last of the window, one reading late.
+    const truth: { readonly at: number; readonly octets: number }[] = [];
+    const readings = new Map([...owners.keys()].map((device) => [device, [] as { at: number; octets: string }[]]));
+    const end = Date.now() + (SECONDS + 8) * 1000;
+    await eventually(
+      async () => {
+        truth.push({ at: Date.now(), octets: received('lo') });
+        if (truth.length % 10 !== 0) return false;
+        for (const [device, moves] of readings) {
+          const { last_poll: at, interfaces } = await app.api<DeviceRow>(`/api/devices/${device}`);
+          const lo = interfaces.find(({ name }) => name === 'lo');
+          if (at !== null && lo && lo.in_octets !== moves.at(-1)?.octets) moves.push({ at, octets: lo.in_octets });
+        }
+        return Date.now() >= end;
+      },
+      { timeout: (SECONDS + 20) * 1000, interval: 10 },
+    );
+    const octetsAt = (at: number): number => truth.find((each) => each.at >= at)?.octets ?? NaN;
+    for (const [device, moves] of readings) {
+      // The load began before the second reading: from the third on, whole intervals were under it.
+      const [, , first, second] = moves;
+      const [beforeLast, last] = moves.slice(-2);
+      assert.ok(first && second && beforeLast && last && moves.length >= 6, `${device}: only ${moves.length} readings`);
+      const expected = ((octetsAt(beforeLast.at) - octetsAt(first.at)) * 8000) / (beforeLast.at - first.at);
+      const { interfaces } = await app.api<History>(
+        `/api/devices/${device}/samples?from=${second.at}&to=${last.at}&step=1`,
+      );
+      const rates =
+        interfaces.find(({ name }) => name === 'lo')?.points.flatMap(([, rate]) => (rate === null ? [] : [rate])) ?? [];
+      const measured = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+      const apart = Math.abs(measured / expected - 1);
+      t.diagnostic(
+        `${device}, lo over ${((beforeLast.at - first.at) / 1000).toFixed(0)} s: ${(expected / 1e6).toFixed(2)} Mbit/s by /proc/net/dev, ${(measured / 1e6).toFixed(2)} stored, apart ${(apart * 100).toFixed(2)} %`,
+      );
+      assert.ok(apart < 0.02, `${device}: ${measured} bit/s stored, ${expected} by /proc/net/dev`);
+    }
+  },
+);
