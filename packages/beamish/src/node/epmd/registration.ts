@@ -39,7 +39,7 @@ export class Registration {
   #server: EpmdServer | undefined;
   #socket: Socket | undefined;
   #timer: Timer | undefined;
-  #stopped = false;
+  readonly #controller = new AbortController();
   #recovering: Promise<void> | undefined;
 
   private constructor(options: RegistrationOptions) {
@@ -61,13 +61,17 @@ export class Registration {
     }
   }
 
+  get #stopped(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
   /** Whether this node serves the port mapper of its machine. */
   get serves(): boolean {
     return this.#server !== undefined;
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#controller.abort();
     this.#timer?.cancel();
     this.#socket?.destroy();
     await this.#recovering;
@@ -110,7 +114,7 @@ export class Registration {
   /** Sends ALIVE2 and keeps the connection. */
   async #alive(): Promise<number> {
     const { world, host, port, setupTime } = this.#options;
-    const socket = await world.network.connect({ host, port, timeout: setupTime });
+    const socket = await world.network.connect({ host, port, timeout: setupTime, signal: this.#controller.signal });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     let registered = false;
     let received: Uint8Array = new Uint8Array(0);
