@@ -8,6 +8,14 @@ import type { NodeDownReason, NodeInfo, PeerStatistics } from './types.ts';
 import type { FrameReader } from './wire/frame-reader.ts';
 import { FrameWriter, PacketReader, type EncodedSignal } from './wire/packets.ts';
 
+/** Where signals go: the runtime. */
+export interface Receiver {
+  receive(signal: Signal): void;
+  /** See `Runtime.overloaded`. */
+  readonly overloaded: boolean;
+  onRelief(callback: () => void): void;
+}
+
 export interface ConnectionOptions {
   readonly socket: Socket;
   /** What the handshake read from; it may hold the first frames. */
@@ -23,8 +31,8 @@ export interface ConnectionOptions {
   readonly stallGrace: number;
   /** Called once, before the first signal. */
   readonly onUp: () => void;
-  readonly onSignal: (signal: Signal) => void;
-  /** Called once, after the last signal. */
+  readonly receiver: Receiver;
+  /** Called once, after the last signal to `receiver`. */
   readonly onDown: (reason: NodeDownReason, error: Error | undefined) => void;
 }
 
@@ -138,6 +146,14 @@ export class Connection {
     this.#lastRead = this.#options.clock.monotonicTime();
     this.#options.reader.push(chunk);
     this.#drainReader();
+    if (this.#options.receiver.overloaded) this.#pause();
+  }
+
+  /** The peer, and in the end who sends there, is held back by the stream itself (protocols 3, a BEAM's busy port). */
+  #pause(): void {
+    const { receiver, socket } = this.#options;
+    socket.pause();
+    receiver.onRelief(() => socket.resume());
   }
 
   drain(): void {
@@ -159,7 +175,7 @@ export class Connection {
       while (this.#open) {
         const signal = this.#next();
         if (signal === undefined) break;
-        this.#options.onSignal(signal);
+        this.#options.receiver.receive(signal);
       }
     } finally {
       this.#reading = false;
@@ -182,7 +198,9 @@ export class Connection {
     } catch (error) {
       // Whatever a peer's bytes lead to ends its connection, and nothing else.
       this.#broken(
-        error instanceof BeamishError ? error : new BeamishError('frame_malformed', 'a frame could not be read', { cause: error }),
+        error instanceof BeamishError
+          ? error
+          : new BeamishError('frame_malformed', 'a frame could not be read', { cause: error }),
       );
     }
     return undefined;
@@ -252,7 +270,10 @@ export class Connection {
     const { clock, tickTime, logger } = this.#options;
     const now = clock.monotonicTime();
     if (now - this.#lastRead > tickTime * 1.25) {
-      logger.warn({ node: this.info.name, silentFor: Math.round(now - this.#lastRead) }, 'connection closed: the node is silent');
+      logger.warn(
+        { node: this.info.name, silentFor: Math.round(now - this.#lastRead) },
+        'connection closed: the node is silent',
+      );
       this.#kill('tick_timeout', undefined);
       return;
     }
@@ -282,5 +303,7 @@ export class Connection {
 }
 
 function abortError(signal: AbortSignal | undefined): BeamishError {
-  return isBeamishError(signal?.reason) ? signal.reason : new BeamishError('aborted', 'the wait was aborted', { cause: signal?.reason });
+  return isBeamishError(signal?.reason)
+    ? signal.reason
+    : new BeamishError('aborted', 'the wait was aborted', { cause: signal?.reason });
 }

@@ -121,7 +121,7 @@ export class Node implements AsyncDisposable {
       maxPending: settings.maxPending,
       anyone: this.runtime.pid,
       locate: (nodeName, signal) => locate(settings, nodeName, signal),
-      receive: (signal) => this.runtime.receive(signal),
+      receiver: this.runtime,
       connectionLost: (nodeName) => this.runtime.connectionLost(nodeName),
       onUp: (info) => this.#up(info),
       onDown: (info, reason) => this.#down(info, reason),

@@ -2,7 +2,7 @@ import { BeamishError } from '../error/index.ts';
 import type { Distribution, Signal } from '../process/index.ts';
 import { atom, type Pid } from '../term/index.ts';
 import type { Logger, Socket, Timer, TlsOptions, World } from '../world/index.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Receiver } from './connection.ts';
 import { dial, type Dial, type DialOptions } from './dial.ts';
 import { ALIAS } from './flags.ts';
 import { handshakeError, HandshakeHost } from './handshake/host.ts';
@@ -30,7 +30,7 @@ export interface PeersOptions {
   /** The sender of messages that have none. */
   readonly anyone: Pid;
   readonly locate: DialOptions['locate'];
-  readonly receive: (signal: Signal) => void;
+  readonly receiver: Receiver;
   readonly connectionLost: (nodeName: string) => void;
   readonly onUp: (info: NodeInfo) => void;
   readonly onDown: (info: NodeInfo, reason: NodeDownReason) => void;
@@ -145,7 +145,7 @@ export class Peers implements Distribution {
     if (signal.type !== 'spawnRequest') return;
     const { reference, from: to } = signal;
     this.#options.world.clock.defer(() =>
-      this.#options.receive({ type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') }),
+      this.#options.receiver.receive({ type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') }),
     );
   }
 
@@ -359,7 +359,7 @@ export class Peers implements Distribution {
         for (const waiter of attempt?.waiters ?? []) waiter.resolve();
         this.#options.onUp(connection.info);
       },
-      onSignal: (signal) => this.#options.receive(signal),
+      receiver: this.#options.receiver,
       onDown: (reason) => this.#down(connection, reason),
     });
     this.#connections.set(name, connection);

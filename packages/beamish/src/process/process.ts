@@ -78,6 +78,8 @@ export class Process implements ProcessContext, Runnable {
   #onStarted: ((failure: StartFailure | undefined) => void) | undefined;
   #state: State = 'starting';
   #queued = false;
+  /** Messages that the scheduler counts as its backlog: those that wait while this process is ready. */
+  #counted = 0;
   #trapExit: boolean;
   #exiting: { readonly reason: Term } | undefined;
   #handled = 0;
@@ -188,13 +190,21 @@ export class Process implements ProcessContext, Runnable {
   // --- running ---
 
   #wake(): void {
-    if (this.#queued || this.#state === 'running' || this.#state === 'terminating') return;
+    if (this.#state === 'running' || this.#state === 'terminating') return;
+    this.#count(this.#mailbox.length);
+    if (this.#queued) return;
     this.#queued = true;
     this.#kernel.scheduler.enqueue(this);
   }
 
+  #count(waiting: number): void {
+    this.#kernel.scheduler.backlog += waiting - this.#counted;
+    this.#counted = waiting;
+  }
+
   run(limit: number): number {
     this.#queued = false;
+    this.#count(0);
     if (this.#state === 'starting') {
       this.#begin();
       return 1;
@@ -326,6 +336,7 @@ export class Process implements ProcessContext, Runnable {
   finish(reason: Term, error?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    this.#count(0);
     this.#mailbox.clear();
     this.#current = undefined;
     for (const timer of this.#timers) timer.cancel();

@@ -250,6 +250,19 @@ export class Runtime implements AsyncDisposable {
     receiveSignal(this.#kernel, signal, this.#spawnHandler);
   }
 
+  /**
+   * Whether more messages wait for processes than can soon be handled: a distribution then reads no more, until
+   * `onRelief` calls back. It always does, if not for relief then after a time: what comes may be what somebody waits for.
+   */
+  get overloaded(): boolean {
+    return this.#kernel.scheduler.overloaded;
+  }
+
+  /** Calls back once. Only while `overloaded`. */
+  onRelief(callback: () => void): void {
+    this.#kernel.scheduler.onRelief(callback);
+  }
+
   /** The connection to a node ended, or none could be made: links break, monitors fire, calls reject, with `noconnection`. */
   connectionLost(nodeName: string): void {
     connectionLost(this.#kernel, nodeName);
