@@ -25,6 +25,8 @@ export class Host {
   #life: Life;
   #lives = 1;
   #holds = 0;
+  /** How often its event loop was stopped. */
+  pauses = 0;
 
   constructor(simulation: SimulationCore, name: string, address: string, zone: string) {
     this.simulation = simulation;
@@ -79,6 +81,7 @@ export class Host {
   /** Stops the event loop until every hold is given back. The kernel goes on: it takes connections and bytes. */
   hold(): () => void {
     this.#holds++;
+    this.pauses++;
     this.#life.pause();
     let held = true;
     return () => {

@@ -25,6 +25,8 @@ export interface SimulateOptions {
   readonly limit?: number;
   /** Whether a failure is run again with fewer faults, and for the trace. Off for a search over many seeds. @default true */
   readonly explain?: boolean;
+  /** Lines of the chart of a failure, the last ones. @default 120 */
+  readonly lines?: number;
 }
 
 /** A run that went well. */
@@ -102,13 +104,13 @@ async function explained(plan: Plan, first: Outcome, violation: Violation): Prom
 }
 
 function failureOf(
-  { seed }: Plan,
+  { seed, options }: Plan,
   outcome: Outcome,
   violation: Violation,
   waiting: readonly string[],
 ): SimulationFailure {
   const { faults, hash, virtualTime, lines } = outcome;
-  const trace = renderChart(lines);
+  const trace = renderChart(lines, options.lines);
   const at = `${(virtualTime / 1000).toFixed(3)} s`;
   const parts = [
     `${violation.kind} at ${at}: ${violation.message}`,

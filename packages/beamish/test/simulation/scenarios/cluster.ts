@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { isBeamishError } from '../../../src/error/index.ts';
+import { epmdHosts } from '../../../src/discovery/index.ts';
+import { GenServer } from '../../../src/process/index.ts';
+import type { Host, Simulation } from '../../../src/simulation/index.ts';
+import { startNode, type ClusterNode } from '../../../src/start-node.ts';
+import { atom, isTuple, tuple, type Term } from '../../../src/term/index.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Ticks after 1 s of silence, gives up after 5: faults of seconds are seen. */
+export const TICK_TIME = 4000;
+/** After the last heal: retransmissions back off to as long as the cut was, a tick must fail, a dial time out and back off. */
+export const SETTLED_WITHIN = 120_000;
+
+export interface Watched {
+  readonly node: ClusterNode;
+  /** Connected, by the events that were told. */
+  readonly up: Set<string>;
+}
+
+/** A node with its peers' names as its discovery, whose events are checked for their order. */
+export async function watchedNode(host: Host, world: Simulation, roles: readonly string[] = []): Promise<Watched> {
+  const node = await startNode({
+    name: host.nodeName,
+    cookie: 'simulated',
+    world: host.world,
+    host: host.address,
+    tickTime: TICK_TIME,
+    setupTime: 3000,
+    roles,
+    discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName).filter((name) => name !== host.nodeName) }),
+  });
+  const up = new Set(node.nodes().map(({ name }) => name));
+  node.monitorNodes((event) => {
+    if (event.type === 'nodeup') {
+      if (up.has(event.node)) world.fail(new Error(`${node.name}: nodeup ${event.node} twice`));
+      up.add(event.node);
+    } else if (!up.delete(event.node)) world.fail(new Error(`${node.name}: nodedown ${event.node} without nodeup`));
+  });
+  return { node, up };
+}
+
+/** Everybody is connected to everybody, and says so. */
+export function isMesh(nodes: readonly Watched[]): void {
+  const names = nodes.map(({ node }) => node.name).toSorted();
+  for (const { node, up } of nodes) {
+    const others = names.filter((name) => name !== node.name);
+    assert.deepEqual(
+      node
+        .nodes()
+        .map(({ name }) => name)
+        .toSorted(),
+      others,
+      `nodes() of ${node.name}`,
+    );
+    assert.deepEqual([...up].toSorted(), others, `events of ${node.name}`);
+  }
+}
+
+/** Keeps what it is told, and counts what it is asked. */
+class Ledger extends GenServer {
+  readonly #told: (message: Term) => void;
+  #calls = 0;
+  constructor(told: (message: Term) => void) {
+    super();
+    this.#told = told;
+  }
+  count(): number {
+    return ++this.#calls;
+  }
+  protected override handleInfo(message: Term): void {
+    this.#told(message);
+  }
+}
+
+/** A monitor, between two lives of hosts. */
+interface Watching {
+  readonly by: Host['life'];
+  readonly what: string;
+  fired: number;
+  cancelled: boolean;
+}
+
+/** Connections, messages, calls and monitors between nodes. */
+export const cluster: Scenario = {
+  name: 'cluster',
+  nodes: 3,
+  faults: { count: 6, from: 50, until: 12_000 },
+  async run(world) {
+    const sent = new Map<string, number>();
+    const received = new Map<string, number>();
+    const watchings: Watching[] = [];
+    const program = world.start(async (host) => {
+      const watched = await watchedNode(host, world);
+      const { node, up } = watched;
+      const life = `${node.name}#${host.life.number}`;
+      await node.spawn(
+        Ledger,
+        [
+          (message: Term) => {
+            assert.ok(isTuple(message, 3));
+            const [from, node_, number] = message.elements as [string, string, number];
+            const key = `${from} to ${life}`;
+            const last = received.get(key) ?? 0;
+            if (number <= last) world.fail(new Error(`${key}: message ${number} after ${last}`));
+            if (number > (sent.get(from) ?? 0)) world.fail(new Error(`${key}: message ${number} was never sent`));
+            if (!up.has(node_)) world.fail(new Error(`${key}: message ${number} while ${node_} is not up`));
+            received.set(key, number);
+          },
+        ],
+        { name: 'ledger' },
+      );
+      const others = world.hosts.filter((other) => other !== host);
+      const { clock, random } = host.world;
+      const talk = async (): Promise<void> => {
+        for (;;) {
+          await clock.sleep(1 + random.below(700));
+          const peer = others[random.below(others.length)] as Host;
+          const choice = random.below(3);
+          if (choice === 0) {
+            const number = (sent.get(life) ?? 0) + 1;
+            sent.set(life, number);
+            for (const { nodeName } of others) {
+              node.runtime.send({ name: 'ledger', node: nodeName }, tuple(life, node.name, number));
+            }
+          } else if (choice === 1) await call(peer);
+          else watch(peer);
+        }
+      };
+      const call = async (peer: Host): Promise<void> => {
+        const began = clock.monotonicTime();
+        const { pauses } = host;
+        try {
+          const answer = await node.at(peer.nodeName).ref<Ledger>('ledger').with({ timeout: 1000 }).count();
+          assert.ok(answer > 0);
+        } catch (error) {
+          assert.ok(isBeamishError(error), String(error));
+          assert.ok(['timeout', 'noconnection', 'noproc', 'process_exited', 'aborted'].includes(error.code), error.code);
+        }
+        const took = clock.monotonicTime() - began;
+        if (took > 1010 && host.pauses === pauses) world.fail(new Error(`${life}: a call with 1000 ms took ${took} ms`));
+      };
+      const watch = (peer: Host): void => {
+        const watching: Watching = { by: host.life, what: `${life} watches ${peer.name} since ${world.now}`, fired: 0, cancelled: false };
+        const monitor = node.runtime.monitor({ name: 'ledger', node: peer.nodeName }, () => {
+          watching.fired++;
+          const wrong = watching.cancelled ? 'though it was cancelled' : watching.fired > 1 ? 'twice' : undefined;
+          if (wrong !== undefined) world.fail(new Error(`${life}: a monitor of ${peer.nodeName} fired ${wrong}`));
+        });
+        watchings.push(watching);
+        if (random.below(2) === 0) {
+          clock.setTimer(random.below(3000), () => {
+            monitor.cancel();
+            watching.cancelled = true;
+          });
+        }
+      };
+      void talk();
+      return watched;
+    });
+    world.eventually('the nodes are a full mesh', () => (assert.ok(program.complete), isMesh(program.all())), {
+      within: SETTLED_WITHIN,
+    });
+    // Whatever was watched in whichever life: when at last all of it ends, every monitor that was not cancelled fires.
+    let last: readonly Watching[] | undefined;
+    world.eventually(
+      'monitors of what has ended have fired',
+      () => {
+        if (last === undefined) {
+          assert.ok(program.complete);
+          isMesh(program.all());
+          last = [...watchings];
+          for (const { node } of program.all()) node.runtime.exit(node.runtime.whereis('ledger')!, atom('kill'));
+        }
+        const silent = last.filter(({ by, fired, cancelled }) => !by.over && !cancelled && fired !== 1);
+        assert.deepEqual(silent.map(({ what }) => what), []);
+      },
+      { within: SETTLED_WITHIN },
+    );
+    await world.until(() => program.complete, { within: 120_000 });
+  },
+};

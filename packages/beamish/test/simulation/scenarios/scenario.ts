@@ -1,0 +1,10 @@
+import type { NetworkPreset, RandomFaults, Simulation } from '../../../src/simulation/index.ts';
+
+/** Something that is put through the simulated world with many seeds. */
+export interface Scenario {
+  readonly name: string;
+  readonly nodes: number;
+  readonly faults: RandomFaults;
+  readonly network?: NetworkPreset;
+  run(world: Simulation): Promise<void>;
+}

@@ -1,0 +1,155 @@
+/**
+ * Many schedules of faults in the simulated world, or one of them again.
+ *
+ *   npm run sim -- --schedules 100000 --jobs 2     with progress, rate and time left
+ *   npm run sim -- --scenario cluster              one of the scenarios; may be repeated
+ *   npm run sim -- --mutant groups-leave           a planted bug: how many schedules until it is caught (`--mutants` lists them)
+ *   SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace
+ *
+ * The scenarios are in packages/beamish/test/simulation/scenarios. Schedule number i of a scenario has the seed `first + i`
+ * (`--first`, default 1), so a search can be continued where it ended.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { SimulationFailure } from '../packages/beamish/src/simulation/index.ts';
+
+interface Report {
+  readonly done: number;
+  readonly virtual: number;
+  readonly events: number;
+}
+interface Failed {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly message: string;
+}
+type Message = { readonly report: Report } | { readonly failed: Failed };
+
+const { values } = parseArgs({
+  options: {
+    schedules: { type: 'string', default: '1000' },
+    jobs: { type: 'string', default: '2' },
+    first: { type: 'string', default: '1' },
+    scenario: { type: 'string', multiple: true, default: [] },
+    mutant: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
+    keepgoing: { type: 'boolean', default: false },
+    lines: { type: 'string', default: '120' },
+    worker: { type: 'string' },
+  },
+});
+const mutantsFile = join(import.meta.dirname, '../packages/beamish/test/simulation/mutants.ts');
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+if (values.mutant !== undefined) {
+  const { plant } = (await import(mutantsFile)) as { plant(name: string): void };
+  plant(values.mutant);
+}
+const { scenarios } = await import('../packages/beamish/test/simulation/scenarios/index.ts');
+const { simulate } = await import('../packages/beamish/src/simulation/index.ts');
+const wanted = [...values.scenario, ...(process.env['SCENARIO'] === undefined ? [] : [process.env['SCENARIO']])];
+const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+if (chosen.length === 0) {
+  say(`no scenario ${wanted.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`);
+  process.exit(1);
+}
+type Scenario = (typeof scenarios)[number];
+
+function run({ nodes, faults, network, run }: Scenario, seed: number, explain: boolean): ReturnType<typeof simulate> {
+  return simulate({ nodes, seed, faults, explain, lines: Number(values.lines), ...(network === undefined ? {} : { network }) }, run);
+}
+
+if (values.mutants) {
+  const { mutants } = (await import(mutantsFile)) as { mutants: readonly { name: string; what: string }[] };
+  for (const { name, what } of mutants) say(`${name}: ${what}`);
+} else if (values.worker !== undefined) await work(Number(values.worker));
+else if (process.env['SEED'] === undefined) await search();
+else await replay(Number(process.env['SEED']));
+
+async function replay(seed: number): Promise<void> {
+  for (const scenario of chosen) {
+    try {
+      const { hash, events, virtualTime, realTime, faults } = await run(scenario, seed, true);
+      for (const fault of faults) say(`  ${JSON.stringify(fault)}`);
+      say(`${scenario.name}, seed ${seed}: no violation; trace ${hash}, ${events} events, ${seconds(virtualTime)} virtual in ${seconds(realTime)}`);
+    } catch (error) {
+      say(`${scenario.name}, seed ${seed}: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+/** Every `jobs`-th schedule, beginning with number `index`. */
+async function work(index: number): Promise<void> {
+  const send = (message: Message): void => void process.send?.(message);
+  const [first, schedules, jobs] = [values.first, values.schedules, values.jobs].map(Number) as [number, number, number];
+  let report = { done: 0, virtual: 0, events: 0 };
+  let told = performance.now();
+  for (let number = index; number < schedules; number += jobs) {
+    const scenario = chosen[number % chosen.length] as Scenario;
+    const seed = first + Math.floor(number / chosen.length);
+    try {
+      const { virtualTime, events } = await run(scenario, seed, false);
+      report = { done: report.done + 1, virtual: report.virtual + virtualTime, events: report.events + events };
+    } catch (error) {
+      report = { ...report, done: report.done + 1 };
+      send({ failed: { scenario: scenario.name, seed, message: (error as SimulationFailure).message } });
+    }
+    if (performance.now() - told > 500) {
+      send({ report });
+      told = performance.now();
+    }
+  }
+  send({ report });
+  process.disconnect();
+}
+
+async function search(): Promise<void> {
+  const schedules = Number(values.schedules);
+  const jobs = Math.min(Number(values.jobs), schedules);
+  const started = performance.now();
+  const reports = new Map<number, Report>();
+  const failures: Failed[] = [];
+  const children: ChildProcess[] = [];
+  const total = (): Report =>
+    [...reports.values()].reduce((a, b) => ({ done: a.done + b.done, virtual: a.virtual + b.virtual, events: a.events + b.events }), { done: 0, virtual: 0, events: 0 });
+  const progress = (): string => {
+    const { done, virtual, events } = total();
+    const taken = (performance.now() - started) / 1000;
+    const rate = done / taken;
+    const left = rate > 0 ? `, ${Math.ceil((schedules - done) / rate)} s left` : '';
+    return `${done}/${schedules} schedules, ${Math.round(rate * 60)} a minute, ${Math.round(events / taken / 1000)}k events/s, ${Math.round(virtual / 1000 / taken)} virtual s/s${left}, ${failures.length} failed`;
+  };
+  await Promise.all(
+    Array.from({ length: jobs }, (_, index) => {
+      const child = fork(import.meta.filename, [...process.argv.slice(2), '--jobs', String(jobs), '--worker', String(index)], {
+        execArgv: ['--max-semi-space-size=32'],
+      });
+      children.push(child);
+      child.on('message', (message: Message) => {
+        if ('report' in message) reports.set(index, message.report);
+        else {
+          failures.push(message.failed);
+          const { scenario, seed, message: text } = message.failed;
+          say(`\n${scenario}, seed ${seed}: ${text.split('\n').slice(0, 3).join('\n  ')}\n  SEED=${seed} SCENARIO=${scenario} npm run sim`);
+          if (!values.keepgoing) for (const each of children) each.kill();
+        }
+      });
+      return new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    }).concat(show()),
+  );
+  say(`\n${progress()}, ${seconds(performance.now() - started)}`);
+  if (failures.length > 0 || total().done < schedules) process.exitCode = 1;
+
+  async function show(): Promise<void> {
+    while (children.length === 0 || children.some(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
+      await new Promise((resolve) => void setTimeout(resolve, 500));
+      if (process.stdout.isTTY) process.stdout.write(`\r${progress()}   `);
+    }
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
