@@ -55,6 +55,8 @@ const seeded = atom('seeded');
 /** Milliseconds that an owner may take to answer a request to release, and after which one that is not asked lets go. */
 const answerWithin = 2000;
 const letGoAfter = 3000;
+/** Milliseconds in which the news of two collectors that start at once reach each other. */
+const crossing = 100;
 
 /**
  * The collector: decides by `assignment.ts` which devices this node polls, starts and stops a process for each, tells
@@ -83,7 +85,7 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
   }
 
   protected override async init(): Promise<void> {
-    const { groups, pubsub, store } = this.#options;
+    const { groups, node, pubsub, store } = this.#options;
     const { pid } = this.process;
     this.#cancels.push(
       groups.monitor(collectors, () => this.process.send(pid, membersChanged)),
@@ -96,6 +98,8 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     }
     this.process.setTimer(this.#options.reload ?? 10_000, inventoryDue);
     groups.join(collectors, pid);
+    // Others who start this very moment: their join and ours cross. Alone there is nobody to wait for.
+    if (node.nodes().length > 0) await this.process.sleep(crossing);
     await this.#membersChanged();
   }
 
@@ -261,13 +265,16 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
   async #start(device: string, urgent: boolean): Promise<void> {
     const found = this.#inventory.get(device);
     if (found === undefined || this.#pollers.has(device)) return;
-    const { node, interval, pollers } = this.#options;
+    const { node, interval, pollers, writer } = this.#options;
+    const last = this.#known.get(device)?.last ?? null;
+    // What a killed collector told everybody it may not have stored. Storing it twice is storing it once.
+    if (urgent && last !== null && last.owner !== node.name) this.process.ref<SampleWriter>(writer).cast.store(last);
     const options = {
       device: found,
       owner: node.name,
       interval,
       urgent,
-      last: this.#known.get(device)?.last ?? null,
+      last,
       report: this.process.pid,
     };
     try {

@@ -1,9 +1,10 @@
 /** The whole application as `npm start` runs it, in OS processes of its own, for the tests to watch and to hurt. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Child, startNode } from '../../../../packages/beamish/test/support/children.ts';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { freePort } from '../../../../packages/beamish/test/support/ports.ts';
-import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
 import type { DeviceSummary } from '../../src/contract.ts';
 
 /** One line of `npm start -- --json`. */
@@ -21,9 +22,9 @@ export const COOKIE = 'system-test-cookie';
 export class App implements AsyncDisposable {
   readonly epmdPort: number;
   readonly #child: Child;
-  readonly #directory: AsyncDisposable;
+  readonly #directory: TemporaryDirectory;
 
-  private constructor(child: Child, epmdPort: number, directory: AsyncDisposable) {
+  private constructor(child: Child, epmdPort: number, directory: TemporaryDirectory) {
     this.#child = child;
     this.epmdPort = epmdPort;
     this.#directory = directory;
@@ -67,6 +68,11 @@ export class App implements AsyncDisposable {
     const started = this.events.findLast((event) => event.event === 'started' && event.name === name);
     if (started?.pid === undefined) throw new Error(`the launcher has started no ${name}:\n${this.output}`);
     return { pid: started.pid, address: started.address ?? '' };
+  }
+
+  /** What a child has logged so far. */
+  log(name: string): string {
+    return readFileSync(this.#directory.file('logs', `${name}.log`), 'utf8');
   }
 
   async api<T>(path: string, web = 'web1'): Promise<T> {

@@ -9,6 +9,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Node } from 'beamish';
+import { epmdNames } from 'beamish/node';
+import { realWorld } from 'beamish/world';
 import pg from 'pg';
 import { chromium, type Page } from 'playwright-core';
 import { startChild } from '../../../../packages/beamish/test/support/children.ts';
@@ -16,6 +19,7 @@ import { eventually } from '../../../../packages/beamish/test/support/eventually
 import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
 import type { DeviceSummary } from '../../src/contract.ts';
 import { App, chromiumFlags, COOKIE, isAlive, type NodeRow } from './app.ts';
+import { sendUntilClosed, websocketGarbage } from './strangers.ts';
 
 const POLL_INTERVAL = 1000;
 const KILLS = Number(process.env['KILLS'] ?? 3);
@@ -156,6 +160,54 @@ test('real erl nodes ping, call, join, receive a broadcast; global:sync does not
   assert.match(erl.stdout, /members \[[^\]]*'collector1@127\.0\.0\.1'/);
   assert.match(erl.stdout, /roles \['collector1@127\.0\.0\.1'/);
   assert.match(erl.stdout, /broadcast device:sw-\d\d sw-\d\d 8/);
+});
+
+test('a wrong cookie, and garbage on every port: refused, logged once with the address; everything else goes on', async () => {
+  const at = { host: '127.0.0.1', port: app.epmdPort, timeout: 5000 };
+  const names = await epmdNames(realWorld(), at);
+  const port = names.find(({ name }) => name === 'collector1')?.port;
+  assert.ok(port !== undefined, JSON.stringify(names));
+  const web = new URL(app.child('web1').address);
+  const garbage = Buffer.from('GET / HTTP/1.0\r\n\r\n\x83\xff\xff\xff\xff garbage', 'latin1');
+  const polled = async (): Promise<number> =>
+    Math.max(...(await app.api<DeviceSummary[]>('/api/devices')).map(({ last_poll }) => last_poll ?? 0));
+  const before = await polled();
+  for (let round = 0; round < 5; round++) {
+    assert.equal(await sendUntilClosed(port, garbage), 'closed');
+    assert.equal(await sendUntilClosed(app.epmdPort, Buffer.from([0, 3, 255, 255, 255])), 'closed');
+    assert.equal(await websocketGarbage(web.port), 'closed');
+    await assert.rejects(
+      (async () => {
+        await using stranger = await Node.start({
+          name: `stranger${round}@127.0.0.1`,
+          cookie: 'wrong',
+          epmd: { port: app.epmdPort },
+          world: realWorld({ log: { level: 'silent' } }),
+        });
+        await stranger.connect('collector1@127.0.0.1');
+      })(),
+      { code: 'cookie_mismatch' },
+    );
+  }
+  const logged = (child: string, pattern: RegExp): string[] =>
+    app
+      .log(child)
+      .split('\n')
+      .filter((line) => pattern.test(line));
+  const refusals = (cause: string): string[] => logged('collector1', new RegExp(`"cause":"${cause}"`));
+  await eventually(() => refusals('cookie').length > 0 && refusals('garbage').length > 0);
+  for (const cause of ['cookie', 'garbage']) {
+    assert.equal(refusals(cause).length, 1, refusals(cause).join('\n'));
+    assert.match(refusals(cause)[0] ?? '', /127\.0\.0\.1/);
+  }
+  // Whichever node serves the port mapper has logged it.
+  const epmd = ['collector1', 'collector2', 'web1', 'web2'].flatMap((child) => logged(child, /"cause":"epmd_garbage"/));
+  assert.equal(epmd.length, 1, epmd.join('\n'));
+  const sockets = logged('web1', /refused a channel client/);
+  assert.equal(sockets.length, 1, sockets.join('\n'));
+  assert.match(sockets[0] ?? '', /127\.0\.0\.1/);
+  await eventually(async () => (await polled()) > before, { timeout: 5000 });
+  assert.equal((await fetch(`${web.origin}/readyz`)).status, 200);
 });
 
 /** Runs in the page: when which sample of which device was first shown, by the machine's clock. */
