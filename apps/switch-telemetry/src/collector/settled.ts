@@ -1,11 +1,12 @@
 import { BeamishError, type ClusterNode, isBeamishError } from 'beamish';
+import { type DeviceManagerApi, deviceManagerName } from '../contract.ts';
 
-/** ms: for the first names of the others, for reaching them, and for their groups to be told. */
-const limits = { names: 1000, connected: 2500, groups: 500 };
+/** ms: for the first names of the others, for reaching them, for an answer, and for their groups to be told. */
+const limits = { names: 1000, connected: 2500, answer: 1000, groups: 1000 };
 
 /**
- * Waits until this node knows its cluster: every node that discovery names was reached, or tried once in vain, and has
- * told its groups. Bounded, for the others may not be there at all.
+ * Waits until this node knows its cluster: every node that discovery names was reached, or tried once in vain, and those
+ * that are collectors are known as such. Bounded, for the others may not be there at all.
  * @param expected whether there is a discovery that could name nodes.
  * @throws BeamishError `cookie_mismatch` when one of them refuses this node's cookie: it can't be part of that cluster.
  */
@@ -21,7 +22,19 @@ export async function settled(node: ClusterNode, expected: boolean): Promise<voi
   await until(limits.connected, () => others().every(({ status, attempts }) => status === 'connected' || attempts > 0));
   const unreached = others().filter(({ status }) => status !== 'connected');
   await Promise.all(unreached.map(({ name }) => checkCookie(node, name)));
-  await until(limits.groups, () => node.groups.statistics().peers >= others().filter(({ status }) => status === 'connected').length);
+  const asked = await Promise.all(others().filter(({ status }) => status === 'connected').map(({ name }) => isCollector(node, name)));
+  const collectors = asked.filter((name) => name !== undefined);
+  await until(limits.groups, () => collectors.every((name) => node.nodesWithRole('collector').includes(name)));
+}
+
+/** Its groups may not have been told yet, but it answers itself. */
+async function isCollector(node: ClusterNode, name: string): Promise<string | undefined> {
+  try {
+    await node.at(name).ref<DeviceManagerApi>(deviceManagerName).with({ timeout: limits.answer }).owners();
+    return name;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Discovery goes on trying whatever the reason; here one reason matters. */
