@@ -57,7 +57,10 @@ if (chosen.length === 0) {
 type Scenario = (typeof scenarios)[number];
 
 function run({ nodes, faults, network, run }: Scenario, seed: number, explain: boolean): ReturnType<typeof simulate> {
-  return simulate({ nodes, seed, faults, explain, lines: Number(values.lines), ...(network === undefined ? {} : { network }) }, run);
+  return simulate(
+    { nodes, seed, faults, explain, lines: Number(values.lines), ...(network === undefined ? {} : { network }) },
+    run,
+  );
 }
 
 if (values.mutants) {
@@ -72,7 +75,9 @@ async function replay(seed: number): Promise<void> {
     try {
       const { hash, events, virtualTime, realTime, faults } = await run(scenario, seed, true);
       for (const fault of faults) say(`  ${JSON.stringify(fault)}`);
-      say(`${scenario.name}, seed ${seed}: no violation; trace ${hash}, ${events} events, ${seconds(virtualTime)} virtual in ${seconds(realTime)}`);
+      say(
+        `${scenario.name}, seed ${seed}: no violation; trace ${hash}, ${events} events, ${seconds(virtualTime)} virtual in ${seconds(realTime)}`,
+      );
     } catch (error) {
       say(`${scenario.name}, seed ${seed}: ${(error as Error).message}`);
       process.exitCode = 1;
@@ -83,7 +88,11 @@ async function replay(seed: number): Promise<void> {
 /** Every `jobs`-th schedule, beginning with number `index`. */
 async function work(index: number): Promise<void> {
   const send = (message: Message): void => void process.send?.(message);
-  const [first, schedules, jobs] = [values.first, values.schedules, values.jobs].map(Number) as [number, number, number];
+  const [first, schedules, jobs] = [values.first, values.schedules, values.jobs].map(Number) as [
+    number,
+    number,
+    number,
+  ];
   let report = { done: 0, virtual: 0, events: 0 };
   let told = performance.now();
   for (let number = index; number < schedules; number += jobs) {
@@ -113,7 +122,10 @@ async function search(): Promise<void> {
   const failures: Failed[] = [];
   const children: ChildProcess[] = [];
   const total = (): Report =>
-    [...reports.values()].reduce((a, b) => ({ done: a.done + b.done, virtual: a.virtual + b.virtual, events: a.events + b.events }), { done: 0, virtual: 0, events: 0 });
+    [...reports.values()].reduce(
+      (a, b) => ({ done: a.done + b.done, virtual: a.virtual + b.virtual, events: a.events + b.events }),
+      { done: 0, virtual: 0, events: 0 },
+    );
   const progress = (): string => {
     const { done, virtual, events } = total();
     const taken = (performance.now() - started) / 1000;
@@ -123,16 +135,23 @@ async function search(): Promise<void> {
   };
   await Promise.all(
     Array.from({ length: jobs }, (_, index) => {
-      const child = fork(import.meta.filename, [...process.argv.slice(2), '--jobs', String(jobs), '--worker', String(index)], {
-        execArgv: ['--max-semi-space-size=32'],
-      });
+      const child = fork(
+        import.meta.filename,
+        [...process.argv.slice(2), '--jobs', String(jobs), '--worker', String(index)],
+        {
+          execArgv: ['--max-semi-space-size=32'],
+        },
+      );
       children.push(child);
       child.on('message', (message: Message) => {
         if ('report' in message) reports.set(index, message.report);
         else {
           failures.push(message.failed);
           const { scenario, seed, message: text } = message.failed;
-          say(`\n${scenario}, seed ${seed}: ${text.split('\n').slice(0, 3).join('\n  ')}\n  SEED=${seed} SCENARIO=${scenario} npm run sim`);
+          if (failures.length <= 10)
+            say(
+              `\n${scenario}, seed ${seed}: ${text.split('\n').slice(0, 3).join('\n  ')}\n  SEED=${seed} SCENARIO=${scenario} npm run sim`,
+            );
           if (!values.keepgoing) for (const each of children) each.kill();
         }
       });
@@ -143,7 +162,10 @@ async function search(): Promise<void> {
   if (failures.length > 0 || total().done < schedules) process.exitCode = 1;
 
   async function show(): Promise<void> {
-    while (children.length === 0 || children.some(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
+    while (
+      children.length === 0 ||
+      children.some(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    ) {
       await new Promise((resolve) => void setTimeout(resolve, 500));
       if (process.stdout.isTTY) process.stdout.write(`\r${progress()}   `);
     }

@@ -11,7 +11,7 @@ export interface SimEvent {
 /** Events in one turn of the real event loop: then the program around the simulation (a watchdog, Ctrl-C) has its turn. */
 const EVENTS_PER_TURN = 1000;
 /** So many events within one virtual second are no program that works, but one that turns in a circle. */
-const LIVELOCK_EVENTS = 5_000_000;
+const LIVELOCK_EVENTS = 3_000_000;
 
 /**
  * Virtual time: a heap of events. One happens, then every promise job that follows from it, and only then does time move to
@@ -29,7 +29,7 @@ export class Scheduler {
   #second = 0;
   #eventsInSecond = 0;
   readonly #afterEach: () => void;
-  #finish: ((error: unknown) => void) | undefined;
+  #error: unknown;
   #over = false;
 
   /** @param afterEach called after each event and what follows from it; what it throws ends the run */
@@ -56,10 +56,12 @@ export class Scheduler {
     return this.#heap.length === this.#cancelled;
   }
 
-  /** Runs until `finish` is called. */
+  /**
+   * Runs until `finish` is called.
+   * @param enter called at the start of each turn of the real event loop; what it returns, at its end
+   */
   run(enter: () => () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#finish = (error) => (error === undefined ? resolve() : reject(error));
       const turn = (): void => {
         const leave = enter();
         try {
@@ -70,7 +72,10 @@ export class Scheduler {
         } finally {
           leave();
         }
+        // Told outside of the turn: whoever waits for the end of the run is no part of it.
         if (!this.#over) realTurn(turn);
+        else if (this.#error === undefined) resolve();
+        else reject(this.#error);
       };
       realTurn(turn);
     });
@@ -80,7 +85,7 @@ export class Scheduler {
   finish(error?: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#finish?.(error);
+    this.#error = error;
   }
 
   get over(): boolean {

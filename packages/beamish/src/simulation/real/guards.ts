@@ -145,7 +145,7 @@ function check(guarded: Guarded, what: string): void {
   const stack = (new Error('leak').stack ?? '').split('\n').slice(1);
   const frames = stack.filter((line) => !OWN.test(line));
   // Node for itself: reading a module, say, or the source map of a stack.
-  if (frames[0] === undefined || /[( ]node:/.test(frames[0])) return;
+  if (frames[0] === undefined || (what.startsWith('fs') && /[( ]node:/.test(frames[0]))) return;
   // The real world is not to blame, but who used it.
   const place = frames.find((line) => !/[/\\]world[/\\]real[/\\]|[( ]node:|<anonymous>/.test(line)) ?? frames[0];
   throw guarded.onLeak(what, where(place), frames.join('\n'));

@@ -28,7 +28,9 @@ export async function watchedNode(host: Host, world: Simulation, roles: readonly
     tickTime: TICK_TIME,
     setupTime: 3000,
     roles,
-    discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName).filter((name) => name !== host.nodeName) }),
+    discovery: epmdHosts({
+      hosts: world.hosts.map(({ nodeName }) => nodeName).filter((name) => name !== host.nodeName),
+    }),
   });
   const up = new Set(node.nodes().map(({ name }) => name));
   node.monitorNodes((event) => {
@@ -135,13 +137,22 @@ export const cluster: Scenario = {
           assert.ok(answer > 0);
         } catch (error) {
           assert.ok(isBeamishError(error), String(error));
-          assert.ok(['timeout', 'noconnection', 'noproc', 'process_exited', 'aborted'].includes(error.code), error.code);
+          assert.ok(
+            ['timeout', 'noconnection', 'noproc', 'process_exited', 'aborted'].includes(error.code),
+            error.code,
+          );
         }
         const took = clock.monotonicTime() - began;
-        if (took > 1010 && host.pauses === pauses) world.fail(new Error(`${life}: a call with 1000 ms took ${took} ms`));
+        if (took > 1010 && host.pauses === pauses)
+          world.fail(new Error(`${life}: a call with 1000 ms took ${took} ms`));
       };
       const watch = (peer: Host): void => {
-        const watching: Watching = { by: host.life, what: `${life} watches ${peer.name} since ${world.now}`, fired: 0, cancelled: false };
+        const watching: Watching = {
+          by: host.life,
+          what: `${life} watches ${peer.name} since ${world.now}`,
+          fired: 0,
+          cancelled: false,
+        };
         const monitor = node.runtime.monitor({ name: 'ledger', node: peer.nodeName }, () => {
           watching.fired++;
           const wrong = watching.cancelled ? 'though it was cancelled' : watching.fired > 1 ? 'twice' : undefined;
@@ -173,7 +184,10 @@ export const cluster: Scenario = {
           for (const { node } of program.all()) node.runtime.exit(node.runtime.whereis('ledger')!, atom('kill'));
         }
         const silent = last.filter(({ by, fired, cancelled }) => !by.over && !cancelled && fired !== 1);
-        assert.deepEqual(silent.map(({ what }) => what), []);
+        assert.deepEqual(
+          silent.map(({ what }) => what),
+          [],
+        );
       },
       { within: SETTLED_WITHIN },
     );

@@ -1,6 +1,18 @@
 import { cluster } from './cluster.ts';
+import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
+import { groups } from './groups.ts';
+import { pubsub } from './pubsub.ts';
 import type { Scenario } from './scenario.ts';
+import { supervision } from './supervision.ts';
 
 export type { Scenario } from './scenario.ts';
 
-export const scenarios: readonly Scenario[] = [cluster];
+export const scenarios: readonly Scenario[] = [
+  cluster,
+  groups,
+  pubsub,
+  gossiping,
+  dnsInZones,
+  dnsInRegions,
+  supervision,
+];

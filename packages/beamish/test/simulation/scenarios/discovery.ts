@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { dnsPoll, gossip, type DiscoveryStrategy } from '../../../src/discovery/index.ts';
+import type { Host, NetworkPreset, RandomFaults } from '../../../src/simulation/index.ts';
+import { lan, threeRegions, threeZones } from '../../../src/simulation/index.ts';
+import { startNode } from '../../../src/start-node.ts';
+import { assign } from '../../../src/ring/index.ts';
+import { TICK_TIME } from './cluster.ts';
+import type { Scenario } from './scenario.ts';
+
+const BASENAME = 'app';
+const DEVICES = Array.from({ length: 40 }, (_, index) => `sw-${index}`);
+
+/** Nodes find each other, and by their roles agree on who owns which device. */
+function discovery(
+  name: string,
+  network: NetworkPreset,
+  strategy: (host: Host) => DiscoveryStrategy,
+  faults: RandomFaults,
+): Scenario {
+  return {
+    name,
+    nodes: 4,
+    faults,
+    network,
+    async run(world) {
+      world.names.setAddresses(
+        'app.internal',
+        world.hosts.map(({ address }) => address),
+      );
+      const program = world.start((host) =>
+        startNode({
+          name: `${BASENAME}@${host.address}`,
+          cookie: 'simulated',
+          world: host.world,
+          tickTime: TICK_TIME,
+          setupTime: 3000,
+          roles: host.name === 'n1' ? ['web'] : ['collector'],
+          discovery: strategy(host),
+        }),
+      );
+      world.eventually(
+        'the nodes are a full mesh and agree on the owners of the devices',
+        () => {
+          assert.ok(program.complete);
+          const nodes = program.all();
+          for (const node of nodes) assert.equal(node.nodes().length, nodes.length - 1, `nodes() of ${node.name}`);
+          const collectors = nodes.filter((node) => node.roles.includes('collector')).map((node) => node.name);
+          for (const node of nodes) assert.deepEqual(node.nodesWithRole('collector'), collectors.toSorted());
+          const owners = nodes.map((node) => [...assign(DEVICES, node.nodesWithRole('collector'))].join(' '));
+          assert.equal(new Set(owners).size, 1);
+        },
+        { within: 180_000 },
+      );
+      await world.until(() => program.complete, { within: 120_000 });
+    },
+  };
+}
+
+const FAULTS: RandomFaults = { count: 5, from: 50, until: 10_000 };
+
+export const gossiping = discovery('gossip', lan(), () => gossip({ secret: 'shared' }), FAULTS);
+
+const dns = (): DiscoveryStrategy => dnsPoll({ query: 'app.internal', basename: BASENAME, interval: 2000 });
+export const dnsInZones = discovery('dns-zones', threeZones(), dns, FAULTS);
+export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, FAULTS);

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { PubSub } from '../../../src/pubsub/index.ts';
+import { isMesh, SETTLED_WITHIN, watchedNode } from './cluster.ts';
+import type { Scenario } from './scenario.ts';
+
+interface Published {
+  readonly from: string;
+  readonly number: number;
+}
+
+/**
+ * What docs/guarantees.md promises of PubSub: per-publisher order, nothing twice, nothing invented, and everything to a
+ * subscriber whose node was connected throughout.
+ */
+export const pubsub: Scenario = {
+  name: 'pubsub',
+  nodes: 3,
+  faults: { count: 5, from: 50, until: 10_000 },
+  async run(world) {
+    const published = new Map<string, number>();
+    let calm = false;
+    const program = world.start(async (host) => {
+      const watched = await watchedNode(host, world);
+      const { node } = watched;
+      const life = `${node.name}#${host.life.number}`;
+      const pubsub = await PubSub.start(node, 'Test.PubSub', { poolSize: 2 });
+      const last = new Map<string, number>();
+      /** Publishers that have been reachable without a gap since their first message here: none may be missing. */
+      const unbroken = new Set<string>();
+      let downs = 0;
+      node.monitorNodes((event) => {
+        if (event.type !== 'nodedown') return;
+        downs++;
+        for (const from of [...unbroken]) if (from.startsWith(`${event.node}#`)) unbroken.delete(from);
+      });
+      pubsub.subscribe('topic', (message) => {
+        const { from, number } = message as unknown as Published;
+        const before = last.get(from) ?? 0;
+        if (number <= before) world.fail(new Error(`${life}: message ${number} of ${from} after ${before}`));
+        if (number > (published.get(from) ?? 0))
+          world.fail(new Error(`${life}: message ${number} of ${from} was never published`));
+        if (unbroken.has(from) && number !== before + 1) {
+          world.fail(
+            new Error(`${life}: message ${number} of ${from} after ${before}, though it was connected throughout`),
+          );
+        }
+        last.set(from, number);
+        unbroken.add(from);
+      });
+      const { clock, random } = host.world;
+      const publish = async (): Promise<void> => {
+        for (;;) {
+          await clock.sleep(1 + random.below(300));
+          const number = (published.get(life) ?? 0) + 1;
+          published.set(life, number);
+          const padding = random.below(20) === 0 ? 'x'.repeat(random.below(100_000)) : '';
+          pubsub.broadcast('topic', { from: life, number, padding });
+        }
+      };
+      void publish();
+      return { ...watched, pubsub, life, last, downs: () => downs };
+    });
+    let marks: Map<string, number> | undefined;
+    world.eventually(
+      'what is published after the last heal reaches everybody',
+      () => {
+        assert.ok(program.complete);
+        const nodes = program.all();
+        isMesh(nodes);
+        for (const { node, pubsub } of nodes)
+          assert.equal(pubsub.nodes().length, nodes.length - 1, `nodes() of ${node.name}`);
+        calm = true;
+        marks ??= new Map(nodes.map(({ life }) => [life, (published.get(life) ?? 0) + 3]));
+        for (const each of nodes) {
+          for (const [life, number] of marks)
+            assert.ok((each.last.get(life) ?? 0) >= number, `${each.life} has not heard ${life}`);
+        }
+      },
+      { within: SETTLED_WITHIN },
+    );
+    await world.until(() => program.complete, { within: 120_000 });
+    assert.ok(!calm || program.complete);
+  },
+};
