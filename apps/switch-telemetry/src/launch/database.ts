@@ -9,7 +9,8 @@ let server: EmbeddedPostgres | undefined;
 let ending = false;
 const end = onEnd(async () => {
   ending = true;
-  await server?.stop();
+  // When the launcher was killed the collectors end at the same time, and still write what they have.
+  await server?.stop(2500);
 }, 4000);
 try {
   server = await startEmbedded({

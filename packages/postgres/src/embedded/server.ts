@@ -56,8 +56,11 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   readonly pid: number;
   /** Resolves when the server has ended, whoever ended it. */
   readonly exited: Promise<EmbeddedExit>;
-  /** Ends the server: open transactions are rolled back, everything committed is on disk. Idempotent. */
-  stop(): Promise<void>;
+  /**
+   * Ends the server: open transactions are rolled back, everything committed is on disk. Idempotent.
+   * @param patience ms that clients get to end by themselves; new ones are refused meanwhile. Default 0.
+   */
+  stop(patience?: number): Promise<void>;
 }
 
 interface State {
@@ -123,8 +126,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
       program?.release();
       release();
     });
-    const stop = async (): Promise<void> => {
-      await server.stop();
+    const stop = async (patience?: number): Promise<void> => {
+      await server.stop(patience);
       await ended;
     };
     return {
@@ -133,7 +136,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
       pid: server.pid,
       exited: server.exited,
       stop,
-      [Symbol.asyncDispose]: stop,
+      [Symbol.asyncDispose]: () => stop(),
     };
   } catch (error) {
     program?.release();
@@ -367,13 +370,14 @@ function serverOf(child: ChildProcess, port: number): Server {
   if (ended()) resolve({ code: child.exitCode, signal: child.signalCode });
   else child.once('exit', (code, signal) => resolve({ code, signal }));
   let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    if (!ended()) child.kill('SIGINT'); // fast shutdown: clients are disconnected, a checkpoint is written
-    const hurry = setTimeout(() => child.kill('SIGQUIT'), 10_000); // what was committed is recovered at the next start
+  const stop = async (patience: number): Promise<void> => {
+    // Smart shutdown lets clients end, fast shutdown ends them and writes a checkpoint, immediate leaves recovery to the next start.
+    const steps = [['SIGTERM', 0], ['SIGINT', patience], ['SIGQUIT', patience + 10_000]] as const;
+    const timers = steps.slice(patience > 0 ? 0 : 1).map(([signal, after]) => setTimeout(() => ended() || child.kill(signal), after));
     await exited;
-    clearTimeout(hurry);
+    for (const timer of timers) clearTimeout(timer);
   };
-  return { port, pid: child.pid ?? 0, exited, stop: () => (stopping ??= stop()) };
+  return { port, pid: child.pid ?? 0, exited, stop: (patience = 0) => (stopping ??= stop(patience)) };
 }
 
 async function createDatabase(url: string, name: string): Promise<void> {
