@@ -85,13 +85,13 @@ export class FrameWriter {
     const payload = bytes.length - split;
     if (!this.#header) {
       const extra = payload > 0 ? 3 : 2;
-      append(head(bytes.length + extra, PASS_THROUGH, VERSION));
+      append(withLength(passThroughHead, bytes.length + extra));
       append(bytes.subarray(0, split));
       if (payload === 0) return;
       append(Uint8Array.of(VERSION));
       append(bytes.subarray(split));
     } else if (!this.#fragments || payload <= FRAGMENT_BYTES) {
-      append(head(bytes.length + 3, VERSION, HEADER, 0));
+      append(withLength(plainHead, bytes.length + 3));
       append(bytes);
     } else {
       this.#writeFragments(bytes, split, append);
@@ -125,10 +125,16 @@ export class FrameWriter {
   }
 }
 
-function head(length: number, ...first: number[]): Uint8Array {
-  const bytes = Uint8Array.of(0, 0, 0, 0, ...first);
-  new DataView(bytes.buffer).setUint32(0, length);
-  return bytes;
+/** Valid until the next call: one per frame would cost as much as the rest of the frame. */
+const passThroughHead = Uint8Array.of(0, 0, 0, 0, PASS_THROUGH, VERSION);
+const plainHead = Uint8Array.of(0, 0, 0, 0, VERSION, HEADER, 0);
+
+function withLength(head: Uint8Array, length: number): Uint8Array {
+  head[0] = length >>> 24;
+  head[1] = length >>> 16;
+  head[2] = length >>> 8;
+  head[3] = length;
+  return head;
 }
 
 export interface PacketLimits {
@@ -183,6 +189,7 @@ export class PacketReader {
 
 /** The atom cache was not negotiated, so the header lists no atoms (protocols 3.2). */
 function afterHeader(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== 0) throw new BeamishError('frame_malformed', 'a distribution header with atoms, which was not agreed');
+  if (bytes[at] !== 0)
+    throw new BeamishError('frame_malformed', 'a distribution header with atoms, which was not agreed');
   return at + 1;
 }
