@@ -1,18 +1,21 @@
 import type { Clock, Socket } from '../world/index.ts';
 
-/** Bytes gathered before they go to the socket within one turn. */
-const BATCH_BYTES = 64 * 1024;
-const FIRST_BATCH = 1024;
-
 /**
- * Gathers what is sent in one turn of the event loop into one write: many small frames cost one system call.
+ * Bytes gathered before they go to the socket within one turn: little at first, so that the peer begins while this side
+ * goes on (two nodes that answer each other would else work by turns), then twice as much each time.
  */
+const SMALLEST_BATCH = 4 * 1024;
+const LARGEST_BATCH = 64 * 1024;
+const FIRST_ALLOCATION = 1024;
+
+/** Gathers what is sent in one turn of the event loop into few writes: many small frames cost one system call. */
 export class Outbox {
   readonly #socket: Socket;
   readonly #clock: Clock;
   #batch: Buffer = Buffer.alloc(0);
   #length = 0;
   #lastLength = 0;
+  #enough = SMALLEST_BATCH;
   #scheduled = false;
   #closed = false;
 
@@ -33,16 +36,20 @@ export class Outbox {
     if (needed > this.#batch.length) this.#grow(needed);
     this.#batch.set(bytes, this.#length);
     this.#length = needed;
-    if (needed >= BATCH_BYTES) {
+    if (needed >= this.#enough) {
       this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#clock.defer(() => {
-        this.#scheduled = false;
-        this.flush();
-      });
+      this.#enough = Math.min(this.#enough * 2, LARGEST_BATCH);
     }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.defer(this.#turnOver);
   }
+
+  readonly #turnOver = (): void => {
+    this.#scheduled = false;
+    this.#enough = SMALLEST_BATCH;
+    this.flush();
+  };
 
   flush(): void {
     if (this.#length === 0 || this.#closed) return;
@@ -63,7 +70,7 @@ export class Outbox {
   /** The socket owns what it was given, so every batch is new memory: of the size the last one had, to begin with. */
   #grow(needed: number): void {
     const first = this.#length === 0 ? this.#lastLength : this.#batch.length * 2;
-    const grown = Buffer.allocUnsafe(Math.max(needed, first, FIRST_BATCH));
+    const grown = Buffer.allocUnsafe(Math.max(needed, first, FIRST_ALLOCATION));
     this.#batch.copy(grown, 0, 0, this.#length);
     this.#batch = grown;
   }

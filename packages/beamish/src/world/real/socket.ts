@@ -1,15 +1,11 @@
 import type { Socket as NodeSocket } from 'node:net';
 import type { Address, Socket, SocketHandler } from '../network.ts';
 
-/**
- * A TCP or TLS stream behind the `Socket` interface. Writes of one turn leave as one `writev`: the stream is corked at the
- * first and uncorked in a microtask.
- */
+/** A TCP or TLS stream behind the `Socket` interface. A write leaves at once: who writes small pieces gathers them. */
 export class RealSocket implements Socket {
   readonly local: Address;
   readonly remote: Address;
   readonly #socket: NodeSocket;
-  #corked = false;
   #error: Error | undefined;
   #closed = false;
   #handler: SocketHandler | undefined;
@@ -40,14 +36,6 @@ export class RealSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return false;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      queueMicrotask(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
     return socket.write(chunk);
   }
 
