@@ -70,14 +70,8 @@ export class SimulatedDisk {
 
   forLife(life: Life): Disk {
     const act = <T>(milliseconds: number, action: () => T): Promise<T> =>
-      new Promise((resolve, reject) => {
-        life.later(Math.round((milliseconds + this.faults.slow) * 1000), () => {
-          try {
-            resolve(action());
-          } catch (error) {
-            reject(error);
-          }
-        });
+      new Promise((resolve) => {
+        life.later(Math.round((milliseconds + this.faults.slow) * 1000), () => resolve(Promise.try(action)));
       });
     return {
       homeDirectory: '/home/simulated',

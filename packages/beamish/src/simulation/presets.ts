@@ -10,7 +10,7 @@ export interface Link {
   readonly loss: number;
   readonly duplicate: number;
   readonly reorder: number;
-  /** Probability (0 to 1) that bytes written at once arrive in two parts, which all code that reads streams must bear. */
+  /** Probability (0 to 1) that a part of the bytes written at once arrives alone, which all code that reads streams must bear. */
   readonly split: number;
   /** Whether multicast and broadcast pass. */
   readonly multicast: boolean;

@@ -29,7 +29,7 @@ export class Scheduler {
   #second = 0;
   #eventsInSecond = 0;
   readonly #afterEach: () => void;
-  #error: unknown;
+  #error: Error | undefined;
   #over = false;
 
   /** @param afterEach called after each event and what follows from it; what it throws ends the run */
@@ -85,7 +85,10 @@ export class Scheduler {
   finish(error?: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#error = error;
+    this.#error =
+      error === undefined || error instanceof Error
+        ? error
+        : new Error('a callback threw what is no Error', { cause: error });
   }
 
   get over(): boolean {

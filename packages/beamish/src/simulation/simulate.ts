@@ -73,7 +73,10 @@ export async function simulate(options: SimulateOptions, test: Test): Promise<Si
   const faults = faultsOf(plan);
   const outcome = await runOnce(plan, faults, { reading: false, watching: false });
   const { violation } = outcome;
-  if (violation === undefined) return outcome;
+  if (violation === undefined) {
+    const { hash, events, virtualTime, realTime } = outcome;
+    return { seed, hash, events, virtualTime, realTime, faults };
+  }
   if (options.explain === false) throw failureOf(plan, outcome, violation, []);
   throw await explained(plan, outcome, violation);
 }

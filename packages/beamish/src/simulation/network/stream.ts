@@ -163,15 +163,18 @@ export class Stream implements Socket {
     if (this.#ending && !this.#endSent && this.#queue.length === 0) this.#launch(undefined);
   }
 
+  /** No part is larger than what Node reads at once, and now and then they are smaller. */
   #launchBytes(chunk: Uint8Array): void {
     const { host, peer } = this;
     this.#inFlight += chunk.length;
     const random = this.#core.fabric.random(host, peer.host);
-    if (host !== peer.host && chunk.length > 1 && random.chance(this.#core.fabric.link(host, peer.host).split)) {
-      const at = 1 + random.below(chunk.length - 1);
-      this.#launch(chunk.subarray(0, at));
-      this.#launch(chunk.subarray(at));
-    } else this.#launch(chunk);
+    const { split } = this.#core.fabric.link(host, peer.host);
+    for (let rest = chunk; rest.length > 0;) {
+      const most = Math.min(rest.length, READ_SIZE);
+      const length = host !== peer.host && random.chance(split) ? 1 + random.below(most) : most;
+      this.#launch(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
   }
 
   /** @param bytes undefined: the end */

@@ -4,7 +4,7 @@ import { epmdHosts } from '../../../src/discovery/index.ts';
 import { GenServer } from '../../../src/process/index.ts';
 import type { Host, Simulation } from '../../../src/simulation/index.ts';
 import { startNode, type ClusterNode } from '../../../src/start-node.ts';
-import { atom, isTuple, tuple, type Term } from '../../../src/term/index.ts';
+import { atom, formatTerm, isTuple, Reference, tuple, type Term, type Tuple } from '../../../src/term/index.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Ticks after 1 s of silence, gives up after 5: faults of seconds are seen. */
@@ -59,6 +59,24 @@ export function isMesh(nodes: readonly Watched[]): void {
   }
 }
 
+/** A process that watches the ledgers of others by monitors of its own: each must tell of one end. */
+function watcher({ node }: Watched, others: readonly Host[], world: Simulation): void {
+  const waiting = new Set<string>();
+  node.runtime.spawn({
+    init(self) {
+      for (const { nodeName } of others) waiting.add(self.monitor({ name: 'ledger', node: nodeName }).key);
+    },
+    async handle(message, self) {
+      assert.ok(isTuple(message, 5) && message.at(1) instanceof Reference);
+      const [, reference, , object] = message.elements as [Term, Reference, Term, Tuple];
+      if (!waiting.delete(reference.key)) world.fail(new Error(`${node.name}: a second DOWN of ${formatTerm(object)}`));
+      await self.sleep(50);
+      const target = object.elements as unknown as [{ name: string }, { name: string }];
+      waiting.add(self.monitor({ name: 'ledger', node: target[1].name }).key);
+    },
+  });
+}
+
 /** Keeps what it is told, and counts what it is asked. */
 class Ledger extends GenServer {
   readonly #told: (message: Term) => void;
@@ -73,6 +91,13 @@ class Ledger extends GenServer {
   protected override handleInfo(message: Term): void {
     this.#told(message);
   }
+}
+
+/** A call of a life of a host. */
+interface Calling {
+  readonly by: Host['life'];
+  readonly what: string;
+  settled: boolean;
 }
 
 /** A monitor, between two lives of hosts. */
@@ -92,6 +117,7 @@ export const cluster: Scenario = {
     const sent = new Map<string, number>();
     const received = new Map<string, number>();
     const watchings: Watching[] = [];
+    const callings: Calling[] = [];
     const program = world.start(async (host) => {
       const watched = await watchedNode(host, world);
       const { node, up } = watched;
@@ -132,6 +158,12 @@ export const cluster: Scenario = {
       const call = async (peer: Host): Promise<void> => {
         const began = clock.monotonicTime();
         const { pauses } = host;
+        const calling: Calling = {
+          by: host.life,
+          what: `${life} calls ${peer.name} since ${world.now}`,
+          settled: false,
+        };
+        callings.push(calling);
         try {
           const answer = await node.at(peer.nodeName).ref<Ledger>('ledger').with({ timeout: 1000 }).count();
           assert.ok(answer > 0);
@@ -142,6 +174,7 @@ export const cluster: Scenario = {
             error.code,
           );
         }
+        calling.settled = true;
         const took = clock.monotonicTime() - began;
         if (took > 1010 && host.pauses === pauses)
           world.fail(new Error(`${life}: a call with 1000 ms took ${took} ms`));
@@ -166,11 +199,20 @@ export const cluster: Scenario = {
           });
         }
       };
+      watcher(watched, others, world);
       void talk();
       return watched;
     });
     world.eventually('the nodes are a full mesh', () => (assert.ok(program.complete), isMesh(program.all())), {
       within: SETTLED_WITHIN,
+    });
+    let asked: readonly Calling[] | undefined;
+    world.eventually('every call has settled', () => {
+      asked ??= [...callings];
+      assert.deepEqual(
+        asked.filter(({ by, settled }) => !by.over && !settled).map(({ what }) => what),
+        [],
+      );
     });
     // Whatever was watched in whichever life: when at last all of it ends, every monitor that was not cancelled fires.
     let last: readonly Watching[] | undefined;

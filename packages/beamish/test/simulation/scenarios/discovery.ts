@@ -3,12 +3,27 @@ import { dnsPoll, gossip, type DiscoveryStrategy } from '../../../src/discovery/
 import type { Host, NetworkPreset, RandomFaults } from '../../../src/simulation/index.ts';
 import { lan, threeRegions, threeZones } from '../../../src/simulation/index.ts';
 import { startNode } from '../../../src/start-node.ts';
-import { assign } from '../../../src/ring/index.ts';
+import { assign, moved } from '../../../src/ring/index.ts';
 import { TICK_TIME } from './cluster.ts';
 import type { Scenario } from './scenario.ts';
 
 const BASENAME = 'app';
-const DEVICES = Array.from({ length: 40 }, (_, index) => `sw-${index}`);
+const DEVICES = Array.from({ length: 100 }, (_, index) => `sw-${index}`);
+
+/** Of a node that goes, the devices go to others; no other device moves, and no node had far too many. */
+function movesOnlyWhatItMust(collectors: readonly string[]): void {
+  const before = assign(DEVICES, collectors);
+  for (const gone of collectors) {
+    const after = assign(
+      DEVICES,
+      collectors.filter((name) => name !== gone),
+    );
+    for (const [device, { from }] of moved(before, after))
+      assert.equal(from, gone, `${device} moved though ${gone} went`);
+    const had = [...before.values()].filter((owner) => owner === gone).length;
+    assert.ok(had > 0 && had < (2.5 * DEVICES.length) / collectors.length, `${gone} had ${had} of ${DEVICES.length}`);
+  }
+}
 
 /** Nodes find each other, and by their roles agree on who owns which device. */
 function discovery(
@@ -46,6 +61,7 @@ function discovery(
           for (const node of nodes) assert.equal(node.nodes().length, nodes.length - 1, `nodes() of ${node.name}`);
           const collectors = nodes.filter((node) => node.roles.includes('collector')).map((node) => node.name);
           for (const node of nodes) assert.deepEqual(node.nodesWithRole('collector'), collectors.toSorted());
+          movesOnlyWhatItMust(collectors);
           const owners = nodes.map((node) => [...assign(DEVICES, node.nodesWithRole('collector'))].join(' '));
           assert.equal(new Set(owners).size, 1);
         },
@@ -62,4 +78,5 @@ export const gossiping = discovery('gossip', lan(), () => gossip({ secret: 'shar
 
 const dns = (): DiscoveryStrategy => dnsPoll({ query: 'app.internal', basename: BASENAME, interval: 2000 });
 export const dnsInZones = discovery('dns-zones', threeZones(), dns, FAULTS);
-export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, FAULTS);
+/** Long ones: both sides dial many times in vain. */
+export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, { count: 5, until: 90_000, longest: 80_000 });

@@ -6,5 +6,5 @@ export interface Scenario {
   readonly nodes: number;
   readonly faults: RandomFaults;
   readonly network?: NetworkPreset;
-  run(world: Simulation): Promise<void>;
+  readonly run: (world: Simulation) => Promise<void>;
 }

@@ -1,0 +1,34 @@
+/** Planted bugs are found, and their places are still there. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { mutants } from './mutants.ts';
+
+test('there are ten or more, and the place of each is in the source once', () => {
+  assert.ok(mutants.length >= 10);
+  for (const { name, file, find } of mutants) {
+    const source = readFileSync(join(import.meta.dirname, '../../src', file), 'utf8');
+    assert.equal(source.match(new RegExp(find, 'g'))?.length, 1, name);
+  }
+});
+
+const sim = join(import.meta.dirname, '../../../../scripts/sim.ts');
+
+/** The two that are found soonest; all of them with `npm run sim -- --mutant NAME`. */
+for (const [name, scenario] of [
+  ['groups-lost-sync', 'groups'],
+  ['broadcast-to-oneself', 'pubsub'],
+] as const) {
+  test(`${name} is found within 20 schedules`, async () => {
+    const env = { ...process.env };
+    delete env['SEED'];
+    const args = [sim, '--mutant', name, '--scenario', scenario, '--schedules', '20', '--jobs', '1'];
+    const { code, stdout } = await new Promise<{ code: unknown; stdout: string }>((resolve) => {
+      execFile(process.execPath, args, { env }, (error, stdout) => resolve({ code: error?.code, stdout }));
+    });
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, new RegExp(`SEED=\\d+ SCENARIO=${scenario} npm run sim`));
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * Bugs that can be planted, one at a time, to see that the scenarios find them: `npm run sim -- --mutant NAME`. The source is changed
+ * while it is loaded, on no disk, so the product needs no switch.
+ */
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+export interface Mutant {
+  readonly name: string;
+  readonly what: string;
+  /** Below packages/beamish/src. */
+  readonly file: string;
+  /** Must match once. */
+  readonly find: RegExp;
+  readonly replace: string;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'monitor-twice',
+    what: 'the answer to a monitor does not take it out of the table, so the lost connection fires it again',
+    file: 'process/inbound.ts',
+    find: /kernel\.takeNumber\(number\)\?\.down\?\.\(signal\.reason\)/,
+    replace: 'kernel.references.get(number)?.down?.(signal.reason)',
+  },
+  {
+    name: 'noconnection-forgotten',
+    what: 'a lost connection is not told to monitors and calls',
+    file: 'node/peers.ts',
+    find: /this\.#options\.connectionLost\(name\);/,
+    replace: '',
+  },
+  {
+    name: 'call-without-timeout',
+    what: 'a call arms no timer',
+    file: 'process/calls.ts',
+    find: /if \(timeout !== Infinity\) this\.#timer = /,
+    replace: 'if (timeout === Infinity) this.#timer = ',
+  },
+  {
+    name: 'ring-off-by-one',
+    what: 'a key belongs to the point after the next',
+    file: 'ring/hash-ring.ts',
+    find: /this\.#points\[this\.#first\((phash2\(hashed, POSITIONS\))\)\]/,
+    replace: 'this.#points[this.#first($1) + 1]',
+  },
+  {
+    name: 'groups-lost-sync',
+    what: 'who asks for the members of a group is sent none',
+    file: 'groups/groups-core.ts',
+    find: /(effects\.push\(\{ type: 'monitor', pid \}\);\s*)effects\.push\(\{ type: 'send', to: pid, message: syncMessage\(state\.options\.self, state\.local\.list\(\)\) \}\);(\s*return peer;)/,
+    replace: '$1$2',
+  },
+  {
+    name: 'groups-leave-of-a-stranger',
+    what: 'a leave is sent for a process that never joined',
+    file: 'groups/groups-core.ts',
+    find: /const left = pids\.filter\(\(pid\) => state\.local\.remove\(key, pid\)\);/,
+    replace: 'const left = pids; for (const pid of pids) state.local.remove(key, pid);',
+  },
+  {
+    name: 'groups-ghosts',
+    what: 'the members of a lost node stay',
+    file: 'groups/groups-core.ts',
+    find: /state\.peers\.delete\(peer\.pid\.node\);\s*for \(/,
+    replace: 'for (',
+  },
+  {
+    name: 'reconnect-gives-up',
+    what: 'discovery dials a node three times, not for ever',
+    file: 'discovery/discovery-core.ts',
+    find: /if \(candidate\?\.status !== 'connecting'\) return;/,
+    replace: "if (candidate?.status !== 'connecting' || candidate.attempts >= 2) return;",
+  },
+  {
+    name: 'frame-across-chunks',
+    what: 'of a frame that comes in three parts the middle is forgotten',
+    file: 'node/wire/frame-reader.ts',
+    find: /this\.#have = needed;/,
+    replace: 'this.#have = count;',
+  },
+  {
+    name: 'large-batch-lost',
+    what: 'a write that fills a batch is dropped',
+    file: 'node/outbox.ts',
+    find: /if \(needed >= this\.#enough\) \{\s*this\.flush\(\);/,
+    replace: 'if (needed >= this.#enough) { this.#length = 0;',
+  },
+  {
+    name: 'broadcast-to-oneself',
+    what: 'a broadcast is also sent to the own node',
+    file: 'pubsub/pg2-adapter.ts',
+    find: /if \(pid\.node !== node\.name\) node\.runtime/,
+    replace: 'node.runtime',
+  },
+  {
+    name: 'restart-forgotten',
+    what: 'rest_for_one restarts what comes after the child, and not the child',
+    file: 'process/supervisor-core.ts',
+    find: /state\.strategy === 'one_for_all' \? 0 : index;/,
+    replace: "state.strategy === 'one_for_all' ? 0 : index + 1;",
+  },
+];
+
+/** Plants a bug; call it before anything of the library is imported. @throws Error when its place is not there (any more) */
+export function plant(name: string): void {
+  const mutant = mutants.find((each) => each.name === name);
+  if (mutant === undefined)
+    throw new Error(`no mutant ${name}; there are ${mutants.map((each) => each.name).join(', ')}`);
+  const path = join(import.meta.dirname, '../../src', mutant.file);
+  const matches = readFileSync(path, 'utf8').match(new RegExp(mutant.find, 'g'))?.length ?? 0;
+  if (matches !== 1) throw new Error(`${name}: its place is in ${mutant.file} ${matches} times`);
+  const url = pathToFileURL(path).href;
+  registerHooks({
+    load(asked, context, next) {
+      const loaded = next(asked, context);
+      if (asked !== url || loaded.source === undefined || loaded.source === null) return loaded;
+      const source =
+        typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString('utf8');
+      return { ...loaded, source: source.replace(mutant.find, mutant.replace) };
+    },
+  });
+}
