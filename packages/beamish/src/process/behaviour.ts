@@ -4,6 +4,7 @@ import type { Runtime } from './runtime.ts';
 import type { CallOptions } from './calls.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination, NamedProcess } from './signal.ts';
+import type { Via } from './via.ts';
 
 /**
  * What a raw process does with its messages. They come one at a time: an asynchronous `handle` is awaited before the next
@@ -32,13 +33,13 @@ export interface ProcessContext {
   /** Aborted when the process ends. */
   readonly signal: AbortSignal;
   /** Sends to a process, an alias, or a registered name (a string: of this node). Never fails; what nobody owns is dropped. */
-  send(to: Destination | string, message: Term): void;
+  send(to: Destination | string | Via, message: Term): void;
   /** `{'$gen_cast', Request}` (OTP `gen_server:cast/2`). */
-  cast(to: Destination | string, request: Term): void;
+  cast(to: Destination | string | Via, request: Term): void;
   /** As `Runtime.call`, in the name of this process. Rejects with `aborted` when this process ends first. */
-  call(to: Destination | string, request: Term, options?: CallOptions): Promise<Term>;
+  call(to: Destination | string | Via, request: Term, options?: CallOptions): Promise<Term>;
   /** As `Runtime.ref`, with calls in the name of this process. */
-  ref<C>(to: Destination | string): ServerRef<C>;
+  ref<C>(to: Destination | string | Via): ServerRef<C>;
   /** OTP `link/1`: a process that does not exist answers with the exit signal `noproc`. */
   link(pid: Pid): void;
   /** OTP `unlink/1`: once it returns, no exit signal of that link will be delivered. */
@@ -47,7 +48,7 @@ export interface ProcessContext {
    * OTP `monitor/2`: exactly one message `{'DOWN', Reference, process, Pid | {Name, Node}, Reason}`, at once with
    * `noproc` when there is no such process, with `noconnection` when its node is out of reach.
    */
-  monitor(to: Pid | NamedProcess | string): Reference;
+  monitor(to: Pid | NamedProcess | string | Via): Reference;
   /** @param options.flush also removes a `DOWN` that is already in the mailbox. Default false. */
   demonitor(reference: Reference, options?: { readonly flush?: boolean }): void;
   /** exit/2: asks another process to end. `kill` cannot be trapped. */
@@ -63,7 +64,7 @@ export interface ProcessContext {
   /** Sends `message` to this process after `delay` milliseconds. Cancelled when the process ends. */
   setTimer(delay: number, message: Term): Timer;
   /** Sends `message` to `to` after `delay` milliseconds (OTP `erlang:send_after/3`). Cancelled when this process ends. */
-  sendAfter(delay: number, to: Destination | string, message: Term): Timer;
+  sendAfter(delay: number, to: Destination | string | Via, message: Term): Timer;
   /** Waits inside a handler; other messages wait too. Rejects with `aborted` when the process ends or the signal fires. */
   sleep(delay: number, options?: SleepOptions): Promise<void>;
 }
@@ -71,6 +72,8 @@ export interface ProcessContext {
 export interface SpawnOptions {
   /** Registers the process. Fails with `name_taken`. */
   readonly name?: string;
+  /** Registers the process under a name of something else, before `init`: `registry.via(key)`. Fails with `name_taken`. */
+  readonly via?: Via;
   /** Linked from the start, before `init`. */
   readonly link?: Pid;
   /** The process that started it: its exit signal is an order to shut down. Supervisors set this. */

@@ -3,6 +3,7 @@ import { Tuple, formatTerm } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import type { ProcessContext } from './behaviour.ts';
 import { NORMAL } from './reason.ts';
+import { visibleState } from './system.ts';
 
 /** Who called: `{CallerPid, Tag}`. Opaque; keep it to reply later. */
 export type From = Tuple<readonly [Pid, Term]>;
@@ -107,6 +108,15 @@ export abstract class GenServer {
    * `shutdown` time bounds it (OTP `terminate/2`; unlike there it also runs when exits are not trapped).
    */
   protected terminate(_reason: Term): void | Promise<void> {}
+
+  /**
+   * What `sys:get_state` and `sys:get_status` show, also to other nodes: by default the fields of the object, `#private` ones
+   * and those that start with `_` left out, as a map (OTP `format_status/1`). Override it to show more, or less.
+   * What it throws ends the server.
+   */
+  protected formatState(): Term {
+    return visibleState(this);
+  }
 
   /** Its process: pid, timers, monitors, links, sends, calls of others. From `init` on, not in the constructor. */
   protected get process(): ProcessContext {

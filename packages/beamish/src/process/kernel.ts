@@ -16,6 +16,8 @@ import { makeServerRef } from './server-proxy.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination, Distribution, NamedProcess, Signal } from './signal.ts';
 
+import { DEFAULT_BLOCKED_AFTER, TurnWatch } from './turn-watch.ts';
+import { Nobody, Via } from './via.ts';
 const DOWN = atom('DOWN');
 const PROCESS = atom('process');
 const GEN_CAST = atom('$gen_cast');
@@ -55,7 +57,7 @@ export class Kernel {
     this.creation = creation;
     this.clock = runtime.world.clock;
     this.logger = runtime.world.logger;
-    this.scheduler = new Scheduler(this.clock);
+    this.scheduler = new Scheduler(this.clock, new TurnWatch(this.clock, this.logger, DEFAULT_BLOCKED_AFTER));
     this.references = new References(runtime.world.random.uint32());
     this.root = this.spawn({ handle() {} }, { root: true, label: 'runtime', trapExit: true });
   }
@@ -105,11 +107,14 @@ export class Kernel {
   }
 
   findHere(to: Pid | NamedProcess): Process | undefined {
-    return to instanceof Pid ? this.find(to) : this.names.get(to.name);
+    if (to instanceof Pid) return this.find(to);
+    return to instanceof Nobody ? undefined : this.names.get(to.name);
   }
 
-  destination<T extends Destination>(to: T | string): T | NamedProcess {
-    return typeof to === 'string' ? { name: to, node: this.nodeName } : to;
+  /** Where a message goes: a via name is looked up now. */
+  destination<T extends Destination>(to: T | string | Via): T | Pid | NamedProcess {
+    if (typeof to === 'string') return { name: to, node: this.nodeName };
+    return to instanceof Via ? (to.whereis() ?? new Nobody(to.title, this.nodeName)) : to;
   }
 
   // --- life ---
@@ -118,9 +123,11 @@ export class Kernel {
     if (this.stopped) throw new BeamishError('closed', `node ${this.nodeName} has stopped: it starts no process`);
     if (options.name !== undefined) this.#checkName(options.name);
     const process = new Process(this.newPid(), this.runtime, this, behaviour, options);
+    options.via?.check();
     this.processes.set(process.pid.serial * ID_LIMIT + process.pid.id, process);
     if (options.name !== undefined) this.names.set(options.name, process);
     if (options.link !== undefined) process.link(options.link);
+    options.via?.register(process.pid);
     return process;
   }
 
@@ -162,6 +169,7 @@ export class Kernel {
     this.processes.delete(process.pid.serial * ID_LIMIT + process.pid.id);
     if (process.name !== undefined) this.names.delete(process.name);
     for (const number of [...process.owned]) {
+    if (process.endings !== undefined) for (const callback of process.endings) callback();
       const entry = this.takeNumber(number);
       if (entry === undefined) continue;
       this.unwatch(entry);
@@ -206,12 +214,17 @@ export class Kernel {
 
   // --- messages ---
 
-  send(to: Destination | string, message: Term, from: Process): void {
+  send(to: Destination | string | Via, message: Term, from: Process): void {
     if (typeof to === 'string') {
       this.names.get(to)?.receive(message);
       return;
     }
     if (to instanceof Pid || !(to instanceof Reference)) {
+    if (to instanceof Via) {
+      const pid = to.whereis();
+      if (pid !== undefined) this.send(pid, message, from);
+      return;
+    }
       if (this.isHere(to.node)) this.findHere(to)?.receive(message);
       else this.route({ type: 'message', from: from.pid, to, message }, to.node);
       return;
@@ -220,18 +233,18 @@ export class Kernel {
     else this.route({ type: 'message', from: from.pid, to, message }, to.node);
   }
 
-  cast(to: Destination | string, request: Term, from: Process): void {
+  cast(to: Destination | string | Via, request: Term, from: Process): void {
     this.send(to, tuple(GEN_CAST, request), from);
   }
 
-  call(to: Destination | string, request: Term, options: CallOptions, from: Process): Promise<Term> {
+  call(to: Destination | string | Via, request: Term, options: CallOptions, from: Process): Promise<Term> {
     return new Promise((resolve, reject) => {
       PendingCall.start(this, from, this.destination(to), request, options, resolve, reject);
     });
   }
 
-  ref<C>(to: Destination | string, from: Process): ServerRef<C> {
-    return makeServerRef<C>(this, from, this.destination(to), {});
+  ref<C>(to: Destination | string | Via, from: Process): ServerRef<C> {
+    return makeServerRef<C>(this, from, to instanceof Via ? to : this.destination(to), {});
   }
 
   /** @returns whether the message was a reply to a call of this runtime, in time or late; then it is no message. */
@@ -269,7 +282,7 @@ export class Kernel {
   }
 
   /** A monitor whose `DOWN` is a message to `owner`. */
-  monitorBy(owner: Process, to: Pid | NamedProcess | string): Reference {
+  monitorBy(owner: Process, to: Pid | NamedProcess | string | Via): Reference {
     const target = this.destination(to);
     const object = target instanceof Pid ? target : tuple(atom(target.name), atom(target.node));
     const reference = this.newReference();

@@ -12,6 +12,8 @@ import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination, NamedProcess } from './signal.ts';
+import { isSystemMessage } from './system.ts';
+import type { Via } from './via.ts';
 
 /** A process of another node that watches one of ours. */
 export interface RemoteWatcher {
@@ -29,6 +31,7 @@ export interface StartFailure {
 
 /** What only this folder gives to a new process. */
 export interface InternalSpawnOptions extends SpawnOptions {
+const INIT = atom('init');
   /** Told once, when `init` is done or has failed. A failure is then not reported to the log: whoever asked has it. */
   readonly onStarted?: (failure: StartFailure | undefined) => void;
   /** The runtime's own process, which only `stop` ends. */
@@ -43,6 +46,11 @@ class ExitMessage {
   readonly reason: Term;
   /** Whether it is an order of the parent to shut down. */
   readonly order: boolean;
+/** sys.erl: suspend_loop/6. */
+function isForSuspended(item: Term | ExitMessage): boolean {
+  return item instanceof ExitMessage ? item.order : isSystemMessage(item);
+}
+
   constructor(from: Pid, reason: Term, order: boolean) {
     this.from = from;
     this.reason = reason;
@@ -79,6 +87,8 @@ export class Process implements ProcessContext, Runnable {
   #state: State = 'starting';
   #queued = false;
   /** Messages that the scheduler counts as its backlog: those that wait while this process is ready. */
+  /** While it is suspended: the messages that wait for `resume`, in their order. */
+  #held: (Term | ExitMessage)[] | undefined;
   #counted = 0;
   #trapExit: boolean;
   #exiting: { readonly reason: Term } | undefined;
@@ -137,7 +147,7 @@ export class Process implements ProcessContext, Runnable {
       label: this.label,
       parent: this.parent,
       state: this.#state === 'ended' ? 'terminating' : this.#state,
-      mailbox: this.#mailbox.length,
+      mailbox: this.#mailbox.length + (this.#held?.length ?? 0),
       handled: this.#handled,
       links: this.links.pids(),
       watchers: this.watchers.size,
@@ -184,6 +194,21 @@ export class Process implements ProcessContext, Runnable {
       this.#wake();
       return;
     }
+  get suspended(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** OTP sys:suspend/1: from here on only system messages and the parent's order to shut down are handled. */
+  suspend(): void {
+    this.#held ??= [];
+  }
+
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const item of held.toReversed()) this.#mailbox.unshift(item);
+  }
+
     this.finish(reason);
   }
 
@@ -210,6 +235,11 @@ export class Process implements ProcessContext, Runnable {
       return 1;
     }
     let handled = 0;
+      if (this.#held !== undefined && !isForSuspended(item)) {
+        this.#held.push(item);
+        this.#state = 'idle';
+        continue;
+      }
     while (this.#state === 'idle' && this.#mailbox.length > 0 && handled < limit) {
       handled++;
       this.#handled++;
@@ -217,6 +247,8 @@ export class Process implements ProcessContext, Runnable {
       const item = this.#mailbox.shift();
       this.#current = item;
       let result: unknown;
+      } finally {
+        this.#kernel.scheduler.watch.handled(this, item);
       try {
         result = item instanceof ExitMessage ? this.#handleExit(item) : this.#behaviour.handle(item, this);
       } catch (error) {
@@ -258,6 +290,8 @@ export class Process implements ProcessContext, Runnable {
   #begin(): void {
     this.#state = 'running';
     let result: unknown;
+    } finally {
+      this.#kernel.scheduler.watch.handled(this, INIT);
     try {
       result = this.#behaviour.init?.(this);
     } catch (error) {
@@ -333,6 +367,7 @@ export class Process implements ProcessContext, Runnable {
   }
 
   /** The end, at once: everything it had is released, then links and watchers are told. */
+    this.#held = undefined;
   finish(reason: Term, error?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
@@ -355,20 +390,20 @@ export class Process implements ProcessContext, Runnable {
 
   // --- what it can do (ProcessContext) ---
 
-  send(to: Destination | string, message: Term): void {
+  send(to: Destination | string | Via, message: Term): void {
     if (!this.ended) this.#kernel.send(to, message, this);
   }
 
-  cast(to: Destination | string, request: Term): void {
+  cast(to: Destination | string | Via, request: Term): void {
     if (!this.ended) this.#kernel.cast(to, request, this);
   }
 
-  call(to: Destination | string, request: Term, options: CallOptions = {}): Promise<Term> {
+  call(to: Destination | string | Via, request: Term, options: CallOptions = {}): Promise<Term> {
     if (this.ended) return Promise.reject(this.#endedError());
     return this.#kernel.call(to, request, options, this);
   }
 
-  ref<C>(to: Destination | string): ServerRef<C> {
+  ref<C>(to: Destination | string | Via): ServerRef<C> {
     return this.#kernel.ref<C>(to, this);
   }
 
@@ -380,16 +415,16 @@ export class Process implements ProcessContext, Runnable {
     if (!this.ended) this.links.unlink(pid);
   }
 
-  monitor(to: Pid | NamedProcess | string): Reference {
+  monitor(to: Pid | NamedProcess | string | Via): Reference {
     return this.#kernel.monitorBy(this, to);
   }
 
   demonitor(reference: Reference, options: { readonly flush?: boolean } = {}): void {
     this.#kernel.demonitor(reference, this);
     if (options.flush !== true) return;
-    this.#mailbox.removeFirst(
-      (item) => item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]),
-    );
+    const isDown = (item: Term | ExitMessage): boolean =>
+      item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]);
+    if (!this.#mailbox.removeFirst(isDown)) this.#held = this.#held?.filter((item) => !isDown(item));
   }
 
   exitProcess(pid: Pid, reason: Term): void {
@@ -410,7 +445,7 @@ export class Process implements ProcessContext, Runnable {
     return this.sendAfter(delay, this.pid, message);
   }
 
-  sendAfter(delay: number, to: Destination | string, message: Term): Timer {
+  sendAfter(delay: number, to: Destination | string | Via, message: Term): Timer {
     if (this.ended) return { cancel() {} };
     const timer = this.world.clock.setTimer(delay, () => {
       this.#timers.delete(handle);

@@ -1,12 +1,21 @@
 import { BeamishError } from '../error/index.ts';
-import { keyOf } from '../term/index.ts';
+import { formatTerm, keyOf } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import type { Monitor } from './behaviour.ts';
 import type { Runtime } from './runtime.ts';
+import type { ServerRef } from './server-ref.ts';
+import { Via } from './via.ts';
 
 export interface RegistryOptions {
   /** Whether a key has one process at a time, or many. */
   readonly keys: 'unique' | 'duplicate';
+  /** What errors call it. @default 'registry' */
+  readonly name?: string;
+}
+
+/** An entry with its key: what `select` goes through. */
+export interface RegistryRow<V> extends RegistryEntry<V> {
+  readonly key: Term;
 }
 
 export interface RegistryEntry<V> {
@@ -26,6 +35,8 @@ interface Bucket<V> {
 export class Registry<V = undefined> implements Disposable {
   readonly #runtime: Runtime;
   readonly #unique: boolean;
+  readonly #name: string;
+  readonly #meta = new Map<string, Term>();
   readonly #buckets = new Map<string, Bucket<V>>();
   /** By pid: the monitor, and the keys that the process has. */
   readonly #owners = new Map<string, { readonly monitor: Monitor; readonly keys: Set<string> }>();
@@ -33,6 +44,7 @@ export class Registry<V = undefined> implements Disposable {
   constructor(runtime: Runtime, options: RegistryOptions) {
     this.#runtime = runtime;
     this.#unique = options.keys === 'unique';
+    this.#name = options.name ?? 'registry';
   }
 
   /**
@@ -74,6 +86,72 @@ export class Registry<V = undefined> implements Disposable {
     return this.lookup(key)[0]?.pid;
   }
 
+  /**
+   * The key as a name for calls, sends, monitors and starts (Elixir `{:via, Registry, {Registry, Key}}`):
+   * `runtime.startServer(Device, [], { via: registry.via(1) })`, then `registry.ref<Device>(1)`. A process that is
+   * started under it has the value `value`.
+   * @throws BeamishError `option_invalid` when the keys are duplicate, as in Elixir
+   */
+  via(key: Term, ...value: V extends undefined ? [value?: V] : [value: V]): Via {
+    return this.#viaOf(key, (pid) => this.register(key, pid, ...value));
+  }
+
+  #viaOf(key: Term, register?: (pid: Pid) => void): Via {
+    if (!this.#unique)
+      throw new BeamishError('option_invalid', `${this.#name}: a via name needs a registry with unique keys`);
+    const title = `${this.#name}/${formatTerm(key, { maxLength: 100 })}`;
+    return new Via({ title, whereis: () => this.whereis(key), ...(register === undefined ? {} : { register }) });
+  }
+
+  /** A typed reference to whoever has the key when it is used. @throws as `via` */
+  ref<C>(key: Term): ServerRef<C> {
+    return this.#runtime.ref<C>(this.#viaOf(key));
+  }
+
+  /** The values of `pid` under the key: one or none (Elixir `Registry.values/3`). */
+  values(key: Term, pid: Pid): readonly V[] {
+    return this.lookup(key)
+      .filter((entry) => entry.pid.equals(pid))
+      .map(({ value }) => value);
+  }
+
+  /** The entries of the key that `fits` (Elixir `Registry.match/4`). */
+  match(key: Term, fits: (value: V, pid: Pid) => boolean): readonly RegistryEntry<V>[] {
+    return this.lookup(key).filter(({ value, pid }) => fits(value, pid));
+  }
+
+  /** Elixir `Registry.count_match/4`. */
+  countMatch(key: Term, fits: (value: V, pid: Pid) => boolean): number {
+    return this.match(key, fits).length;
+  }
+
+  /** Takes the entries of `pid` under the key away whose value fits (Elixir `Registry.unregister_match/4`). */
+  unregisterMatch(key: Term, pid: Pid, fits: (value: V) => boolean): void {
+    if (this.values(key, pid).some(fits)) this.unregister(key, pid);
+  }
+
+  /** All entries that fit, of all keys (Elixir `Registry.select/2`). */
+  select(fits: (row: RegistryRow<V>) => boolean = () => true): readonly RegistryRow<V>[] {
+    const rows: RegistryRow<V>[] = [];
+    for (const [text, { key }] of this.#buckets) {
+      for (const { pid, value } of this.#alive(text)) rows.push({ key, pid, value });
+    }
+    return rows.filter(fits);
+  }
+
+  /** What was put for the whole registry under `key`; undefined when nothing was (Elixir `Registry.meta/2`). */
+  meta(key: Term): Term {
+    return this.#meta.get(keyOf(key));
+  }
+
+  putMeta(key: Term, value: Term): void {
+    this.#meta.set(keyOf(key), value);
+  }
+
+  deleteMeta(key: Term): void {
+    this.#meta.delete(keyOf(key));
+  }
+
   /** Replaces the value of an entry. @returns whether there was one. */
   update(key: Term, pid: Pid, change: (value: V) => V): boolean {
     const entries = this.#buckets.get(keyOf(key))?.entries;
@@ -109,6 +187,7 @@ export class Registry<V = undefined> implements Disposable {
     for (const { monitor } of this.#owners.values()) monitor.cancel();
     this.#owners.clear();
     this.#buckets.clear();
+    this.#meta.clear();
   }
 
   /** The end of a process is told in a later turn: until then its entries are there, but not shown. */

@@ -1,3 +1,4 @@
+import { BeamishError } from '../error/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Logger, World } from '../world/index.ts';
 import type { Alias, Monitor, ProcessBehaviour, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
@@ -7,6 +8,9 @@ import type { GenServer, ServerClass } from './gen-server.ts';
 import { connectionLost, receiveSignal } from './inbound.ts';
 import type { SpawnRequestHandler } from './inbound.ts';
 import { Kernel } from './kernel.ts';
+import { makeMultiRef, multiCall } from './multi-call.ts';
+import type { MultiRef, MultiReply } from './multi-call.ts';
+import { requestOf } from './server-proxy.ts';
 import { startServer } from './server-start.ts';
 import type { ServerOptions } from './server-start.ts';
 import type { ServerRef, Startable } from './server-ref.ts';
@@ -16,6 +20,7 @@ import type { RemoteSpawn, RemoteSpawnOptions } from './spawn-request.ts';
 import { stopRuntime } from './stop.ts';
 import { startSupervisor } from './supervisor.ts';
 import type { SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
+import type { Via } from './via.ts';
 
 export interface RuntimeOptions {
   readonly world: World;
@@ -23,6 +28,8 @@ export interface RuntimeOptions {
   readonly nodeName?: string;
   /** Tells this life of the node from earlier ones of the same name. @default 0 */
   readonly creation?: number;
+  /** See `Runtime.blockedAfter`. @default 100 */
+  readonly blockedAfter?: number;
 }
 
 export interface StopOptions {
@@ -39,12 +46,33 @@ export class Runtime implements AsyncDisposable {
   readonly logger: Logger;
   readonly #kernel: Kernel;
   #spawnHandler: SpawnRequestHandler | undefined;
+  readonly #singletons = new Map<object, object>();
   #stopping: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions) {
     this.world = options.world;
     this.logger = options.world.logger;
     this.#kernel = new Kernel(this, options.nodeName ?? 'nonode@nohost', options.creation ?? 0);
+    if (options.blockedAfter !== undefined) this.blockedAfter = options.blockedAfter;
+  }
+
+  /**
+   * Milliseconds that a process may keep the event loop with one message before a warning names it, with the message and the
+   * time it took. Too low: a garbage collection is taken for a block; too high: ticks to other nodes come late
+   * unexplained. `Infinity` measures nothing.
+   * @throws BeamishError `option_invalid` when it is not above 0
+   */
+  get blockedAfter(): number {
+    return this.#kernel.scheduler.watch.limit;
+  }
+
+  set blockedAfter(milliseconds: number) {
+    if (!(milliseconds > 0))
+      throw new BeamishError(
+        'option_invalid',
+        `blockedAfter is ${milliseconds}: give milliseconds above 0, or Infinity`,
+      );
+    this.#kernel.scheduler.watch.limit = milliseconds;
   }
 
   get nodeName(): string {
@@ -106,22 +134,42 @@ export class Runtime implements AsyncDisposable {
   // --- messages ---
 
   /** A typed reference. A string is a name of this node; the process need not exist yet. */
-  ref<C>(to: Destination | string): ServerRef<C> {
+  ref<C>(to: Destination | string | Via): ServerRef<C> {
     return this.#kernel.ref<C>(to, this.#kernel.root);
   }
 
   /** A raw `$gen_call` (OTP `gen_server:call/3`). Rejects as a `ServerRef`'s calls do. */
-  call(to: Destination | string, request: Term, options: CallOptions = {}): Promise<Term> {
+  call(to: Destination | string | Via, request: Term, options: CallOptions = {}): Promise<Term> {
     return this.#kernel.call(to, request, options, this.#kernel.root);
   }
 
   /** A raw `$gen_cast`. */
-  cast(to: Destination | string, request: Term): void {
+  cast(to: Destination | string | Via, request: Term): void {
     this.#kernel.cast(to, request, this.#kernel.root);
   }
 
+  /**
+   * Calls the processes of one name on several nodes, this one may be among them, all at once (OTP
+   * `gen_server:multi_call/4`). A node that does not answer within the timeout (default 5000 ms, OTP: infinity) is a bad one.
+   * `multiRef` is the same with types. Rejects with `aborted` and `option_invalid` only.
+   */
+  multiCall(
+    nodes: readonly string[],
+    name: string,
+    method: string,
+    args: readonly Term[] = [],
+    options: CallOptions = {},
+  ): Promise<MultiReply> {
+    return multiCall(this.#kernel, this.#kernel.root, nodes, name, requestOf(method, args), options);
+  }
+
+  /** `multiCall` with types: `await runtime.multiRef<Counter>(nodes, 'counter').increment(2)`; `cast` is OTP's `abcast`. */
+  multiRef<C>(nodes: readonly string[], name: string, options: CallOptions = {}): MultiRef<C> {
+    return makeMultiRef<C>(this.#kernel, this.#kernel.root, nodes, name, options);
+  }
+
   /** Never fails; what nobody owns is dropped. @param from the sender that other nodes are told. Default `pid`. */
-  send(to: Destination | string, message: Term, from?: Pid): void {
+  send(to: Destination | string | Via, message: Term, from?: Pid): void {
     const sender = from === undefined ? undefined : this.#kernel.find(from);
     this.#kernel.send(to, message, sender ?? this.#kernel.root);
   }
@@ -151,7 +199,7 @@ export class Runtime implements AsyncDisposable {
    * Watches a process from code that is none. `onDown` is called exactly once, in a later turn: with `noproc` when there is
    * no such process, `noconnection` when its node is out of reach.
    */
-  monitor(to: Pid | NamedProcess | string, onDown: (reason: Term) => void): Monitor {
+  monitor(to: Pid | NamedProcess | string | Via, onDown: (reason: Term) => void): Monitor {
     const kernel = this.#kernel;
     const reference = kernel.newReference();
     let wanted = true;
@@ -169,6 +217,30 @@ export class Runtime implements AsyncDisposable {
         kernel.demonitor(reference, kernel.root);
       },
     };
+  }
+
+  /**
+   * Calls back when a process of this node ends, within its end: before its links and monitors are told, so that whoever
+   * hears of the end finds what it owned released. `callback` must not throw.
+   * @returns takes the callback away; undefined when no such process is alive
+   * @internal
+   */
+  atEnd(pid: Pid, callback: () => void): (() => void) | undefined {
+    const process = this.#kernel.find(pid);
+    if (process === undefined) return undefined;
+    const own = (): void => callback();
+    const endings = (process.endings ??= new Set());
+    endings.add(own);
+    return () => void endings.delete(own);
+  }
+
+  /** The one object of a class that this runtime has; made on first use. For what is kept per node without module state. */
+  singleton<T extends object>(Class: new (runtime: Runtime) => T): T {
+    const known = this.#singletons.get(Class);
+    if (known !== undefined) return known as T;
+    const made = new Class(this);
+    this.#singletons.set(Class, made);
+    return made;
   }
 
   /** Links a process of this node with another (OTP `link/1`, for a process that does not ask itself). */

@@ -1,5 +1,6 @@
 import type { Clock } from '../world/index.ts';
 import { Mailbox } from './mailbox.ts';
+import type { TurnWatch } from './turn-watch.ts';
 
 export interface Runnable {
   /** Handles up to `limit` messages and gives how many it handled; puts itself back when more wait. */
@@ -26,6 +27,7 @@ const LONGEST_PAUSE = 100;
  * who receive keep up with it.
  */
 export class Scheduler {
+  readonly watch: TurnWatch;
   readonly #clock: Clock;
   readonly #queue = new Mailbox<Runnable>();
   /** A run is coming, in this turn or the next. */
@@ -42,8 +44,9 @@ export class Scheduler {
    */
   backlog = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, watch: TurnWatch) {
     this.#clock = clock;
+    this.watch = watch;
   }
 
   enqueue(runnable: Runnable): void {
@@ -66,7 +69,9 @@ export class Scheduler {
   #beginTurn(): void {
     this.#inTurn = true;
     this.#handled = 0;
-    this.#turnEnd = this.#clock.monotonicTime() + TURN_MILLISECONDS;
+    const now = this.#clock.monotonicTime();
+    this.#turnEnd = now + TURN_MILLISECONDS;
+    this.watch.begin(now);
     this.#clock.defer(this.#nextTurn);
   }
 
@@ -79,11 +84,13 @@ export class Scheduler {
 
   // stays `scheduled` while it runs: what is enqueued meanwhile is reached by this very loop
   readonly #run = (): void => {
-    if (!this.#inTurn) this.#beginTurn();
+    if (this.#inTurn) this.watch.begin();
+    else this.#beginTurn();
     while (this.#queue.length > 0 && !this.#turnIsOver) {
       this.#handled += this.#queue.shift().run(BATCH);
       this.#turnIsOver = this.#handled >= TURN_MESSAGES || this.#clock.monotonicTime() >= this.#turnEnd;
     }
+    this.watch.end();
     if (this.#queue.length === 0) this.#scheduled = false;
     if (this.#paused.length > 0) this.#relieve();
   };

@@ -1,5 +1,5 @@
 import { BeamishError } from '../error/index.ts';
-import { Atom, Tuple, atom, isTuple } from '../term/index.ts';
+import { Atom, Pid, Tuple, atom, isTuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
 import { errorReply } from './calls.ts';
@@ -8,6 +8,7 @@ import type { From, ServerHost } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { CALLBACK_NAMES, NO_REPLY, RESERVED_NAMES } from './server-ref.ts';
+import { answerGenEvent, handleSystem, isSystemMessage } from './system.ts';
 
 type Method = (...args: Term[]) => unknown;
 
@@ -19,8 +20,10 @@ interface Callbacks {
   handleCast(request: Term): void | Promise<void>;
   handleContinue(argument: Term): void | Promise<void>;
   terminate(reason: Term): void | Promise<void>;
+  formatState(): Term;
 }
 
+const SYSTEM = atom('system');
 const GEN_CALL = atom('$gen_call');
 const GEN_CAST = atom('$gen_cast');
 const callbacks: ReadonlySet<string> = new Set(CALLBACK_NAMES);
@@ -140,8 +143,29 @@ export class Server implements ProcessBehaviour, ServerHost {
         return this.#call(elements[1] as From, elements[2]);
       }
       if (elements[0] === GEN_CAST && elements.length === 2) return this.#cast(elements[1]);
+      if (elements[0] === SYSTEM && isSystemMessage(message)) {
+        handleSystem(this.#kernel, this.#process as Process, this, message);
+        return undefined;
+      }
+      if (elements[0] instanceof Pid && elements.length === 3) {
+        const asked = answerGenEvent(message);
+        if (asked !== undefined) return this.#genEvent(asked);
+      }
     } else if (message instanceof Continue) return this.#callbacks.handleContinue(message.argument);
     return this.#callbacks.handleInfo(message);
+  }
+
+  get moduleName(): string {
+    return this.#server.constructor.name;
+  }
+
+  state(): Term {
+    return this.#callbacks.formatState();
+  }
+
+  async #genEvent({ from, reply, event }: NonNullable<ReturnType<typeof answerGenEvent>>): Promise<void> {
+    if (event !== undefined) await this.#callbacks.handleInfo(event); // sync_notify: answered when it is handled
+    this.reply(from, reply);
   }
 
   /** `method` or `{method, Arg...}`; the exact name first, then Elixir's spelling of it. */

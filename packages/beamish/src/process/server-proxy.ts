@@ -5,6 +5,7 @@ import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination } from './signal.ts';
+import { Via } from './via.ts';
 
 type Method = (...args: Term[]) => unknown;
 
@@ -29,7 +30,8 @@ export function requestOf(method: string, args: readonly Term[]): Term {
   return args.length === 0 ? atom(method) : tuple(atom(method), ...args);
 }
 
-function methods(fixed: object, make: (name: string) => Method): object {
+/** An object that has a method of any name, made on first use. */
+export function methodProxy(fixed: object, make: (name: string) => Method): object {
   const made = new Map<string, Method>();
   return new Proxy(fixed, {
     get(target, name) {
@@ -50,20 +52,24 @@ function methods(fixed: object, make: (name: string) => Method): object {
 export function makeServerRef<C>(
   kernel: Kernel,
   from: Process,
-  destination: Destination,
+  destination: Destination | Via,
   options: CallOptions,
 ): ServerRef<C> {
-  const cast = methods({}, (name) => (...args) => {
+  const cast = methodProxy({}, (name) => (...args) => {
     kernel.cast(destination, requestOf(name, args), from);
   });
   const fixed = {
-    pid: destination instanceof Pid ? destination : undefined,
-    destination,
+    get pid() {
+      return destination instanceof Via ? destination.whereis() : destination instanceof Pid ? destination : undefined;
+    },
+    get destination() {
+      return kernel.destination(destination);
+    },
     cast,
     with: (other: CallOptions) => makeServerRef<C>(kernel, from, destination, { ...options, ...other }),
     [Symbol.toStringTag]: 'ServerRef',
   };
-  return methods(
+  return methodProxy(
     fixed,
     (name) =>
       (...args) =>

@@ -18,6 +18,7 @@ export const CALLBACK_NAMES = [
   'reply',
   'stop',
   'continueWith',
+  'formatState',
 ] as const;
 
 /** Names that a `ServerRef` (or JavaScript) uses itself. A server with such a method is refused at its start. */
@@ -55,7 +56,7 @@ export type Casts<C> = { readonly [K in CallName<C>]: (...args: ArgumentsOf<C[K]
  * `noproc`, `noconnection`, `process_exited`, `call_rejected`, `method_unknown`, `aborted`.
  */
 export type ServerRef<C> = Calls<C> & {
-  /** The process, when this is a reference by pid. */
+  /** The process: of a reference by pid; of one by a via name the process that has the name now. */
   readonly pid: Pid | undefined;
   readonly destination: Destination;
   /** The same reference with other options for its calls: `counter.with({ timeout: 500 }).value()`. */

@@ -10,6 +10,8 @@ import { startProcess } from './server-start.ts';
 import { decide, initialState } from './supervisor-core.ts';
 import type { CoreState, Effect, EndCause, Input } from './supervisor-core.ts';
 import { checkChild, checkSpec } from './supervisor-spec.ts';
+import { answerGenEvent, handleSystem, isSystemMessage } from './system.ts';
+import type { SystemHost } from './system.ts';
 import type { ChildSpec, SupervisorOptions, SupervisorSpec } from './supervisor-spec.ts';
 
 export { child, supervisor } from './supervisor-spec.ts';
@@ -111,7 +113,7 @@ const GEN_CALL = atom('$gen_call');
 const FAILED_TO_START_CHILD = atom('failed_to_start_child');
 
 /** Carries out what `supervisor-core` decides: the process of a supervisor. */
-class SupervisorHost implements ProcessBehaviour {
+class SupervisorHost implements ProcessBehaviour, SystemHost {
   readonly #kernel: Kernel;
   readonly #title: string;
   readonly #children = new Map<string, Running>();
@@ -150,8 +152,36 @@ class SupervisorHost implements ProcessBehaviour {
     if (isTuple(message, 3) && message.at(0) === GEN_CALL && isTuple(message.at(1), 2)) {
       return this.#call(message.at(1) as From, message.at(2));
     }
+    if (isSystemMessage(message)) {
+      handleSystem(this.#kernel, this.#context as Process, this, message);
+      return undefined;
+    }
+    const asked = message instanceof Tuple ? answerGenEvent(message) : undefined;
+    if (asked !== undefined) {
+      this.#kernel.reply(asked.from, asked.reply, this.#context as Process);
+      return undefined;
+    }
     this.#context.logger.warn(`supervisor ${this.#title} received a message it does not handle`);
     return undefined;
+  }
+
+  get title(): string {
+    return this.#title;
+  }
+
+  readonly moduleName = 'supervisor';
+
+  /** What `sys:get_state` shows. */
+  state(): Term {
+    const { strategy, maxRestarts, window, restarts } = this.#state;
+    const children = this.#whichChildrenTerm();
+    return {
+      strategy: atom(strategy),
+      intensity: maxRestarts,
+      period: window / 1000,
+      restarts: restarts.length,
+      children,
+    };
   }
 
   /** A linked process ended: a child, or one that linked itself to the supervisor. */

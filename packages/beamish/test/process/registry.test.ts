@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
-import { Registry, Runtime } from '../../src/process/index.ts';
+import { GenServer, Registry, Runtime, Via, child } from '../../src/process/index.ts';
 import { atom, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
@@ -89,4 +89,94 @@ test('a disposed registry watches nobody any more', () => {
   registry.register('x', pid);
   registry[Symbol.dispose]();
   assert.equal(runtime.processes().find((info) => info.pid.equals(pid))?.watchers, 0);
+});
+
+class Device extends GenServer {
+  readonly id: number;
+  constructor(id: number) {
+    super();
+    this.id = id;
+  }
+  who(): number {
+    return this.id;
+  }
+}
+
+test('a via name starts, calls, casts, monitors and survives a restart (Elixir {:via, Registry, {R, key}})', async () => {
+  const { runtime } = start();
+  const registry = new Registry<string>(runtime, { keys: 'unique', name: 'devices' });
+  const key = tuple(atom('device'), 1);
+  const device = registry.ref<Device>(key);
+  await assert.rejects(device.who(), (error) => {
+    assert.ok(isBeamishError(error, 'noproc'));
+    assert.match(error.message, /devices\/\{device,1\}\.who/);
+    return true;
+  });
+  device.cast.who();
+  const top = await runtime.startSupervisor({
+    strategy: 'one_for_one',
+    children: [child(Device, [1], { via: registry.via(key, 'v') })],
+  });
+  assert.equal(await device.who(), 1);
+  assert.deepEqual(registry.values(key, device.pid!), ['v']);
+  const first = device.pid;
+  await assert.rejects(runtime.startServer(Device, [2], { via: registry.via(key, 'x') }), (error) =>
+    isBeamishError(error, 'name_taken'),
+  );
+  assert.equal(runtime.processes().length, 3, 'nothing is left of the refused start');
+  const downs: Term[] = [];
+  runtime.monitor(registry.via(key, ''), (reason) => downs.push(reason));
+  runtime.exit(first!, atom('kill'));
+  await settle();
+  assert.deepEqual(downs, [atom('killed')]);
+  assert.equal(await device.who(), 1);
+  assert.notEqual(device.pid, first);
+  // a registered name that is spelled as the via name is somebody else
+  await top.stop();
+  runtime.register('devices/{device,1}', runtime.spawn({ handle() {} }).pid);
+  await assert.rejects(device.who(), (error) => isBeamishError(error, 'noproc'));
+  assert.throws(
+    () => new Registry(runtime, { keys: 'duplicate' }).via('x'),
+    (error) => isBeamishError(error, 'option_invalid'),
+  );
+  const lookup = new Via({ title: 'mine', whereis: () => undefined });
+  await assert.rejects(runtime.startServer(Device, [1], { via: lookup }), (error) =>
+    isBeamishError(error, 'option_invalid'),
+  );
+});
+
+test('match, count_match, select, unregister_match and meta (Elixir Registry)', () => {
+  const { runtime, spawn } = start();
+  const registry = new Registry<number>(runtime, { keys: 'duplicate' });
+  const [a, b] = [spawn(), spawn()];
+  registry.register('x', a, 1);
+  registry.register('x', b, 2);
+  registry.register('y', a, 3);
+  assert.deepEqual(
+    registry.match('x', (value) => value > 1),
+    [{ pid: b, value: 2 }],
+  );
+  assert.equal(
+    registry.countMatch('x', () => true),
+    2,
+  );
+  assert.deepEqual(
+    registry.select(({ value }) => value % 2 === 1),
+    [
+      { key: 'x', pid: a, value: 1 },
+      { key: 'y', pid: a, value: 3 },
+    ],
+  );
+  assert.equal(registry.select().length, registry.count());
+  registry.unregisterMatch('x', a, (value) => value === 9);
+  registry.unregisterMatch('x', a, (value) => value === 1);
+  assert.equal(
+    registry.countMatch('x', () => true),
+    1,
+  );
+  assert.equal(registry.meta('config'), undefined);
+  registry.putMeta('config', { a: 1 });
+  assert.deepEqual(registry.meta('config'), { a: 1 });
+  registry.deleteMeta('config');
+  assert.equal(registry.meta('config'), undefined);
 });
