@@ -15,9 +15,9 @@ import { Scheduler } from './scheduler.ts';
 import { makeServerRef } from './server-proxy.ts';
 import type { ServerRef } from './server-ref.ts';
 import type { Destination, Distribution, NamedProcess, Signal } from './signal.ts';
-
 import { DEFAULT_BLOCKED_AFTER, TurnWatch } from './turn-watch.ts';
 import { Nobody, Via } from './via.ts';
+
 const DOWN = atom('DOWN');
 const PROCESS = atom('process');
 const GEN_CAST = atom('$gen_cast');
@@ -122,12 +122,12 @@ export class Kernel {
   spawn(behaviour: ProcessBehaviour, options: InternalSpawnOptions): Process {
     if (this.stopped) throw new BeamishError('closed', `node ${this.nodeName} has stopped: it starts no process`);
     if (options.name !== undefined) this.#checkName(options.name);
-    const process = new Process(this.newPid(), this.runtime, this, behaviour, options);
     options.via?.check();
+    const process = new Process(this.newPid(), this.runtime, this, behaviour, options);
     this.processes.set(process.pid.serial * ID_LIMIT + process.pid.id, process);
     if (options.name !== undefined) this.names.set(options.name, process);
-    if (options.link !== undefined) process.link(options.link);
     options.via?.register(process.pid);
+    if (options.link !== undefined) process.link(options.link);
     return process;
   }
 
@@ -168,8 +168,8 @@ export class Kernel {
   ended(process: Process, reason: Term): void {
     this.processes.delete(process.pid.serial * ID_LIMIT + process.pid.id);
     if (process.name !== undefined) this.names.delete(process.name);
-    for (const number of [...process.owned]) {
     if (process.endings !== undefined) for (const callback of process.endings) callback();
+    for (const number of [...process.owned]) {
       const entry = this.takeNumber(number);
       if (entry === undefined) continue;
       this.unwatch(entry);
@@ -219,12 +219,12 @@ export class Kernel {
       this.names.get(to)?.receive(message);
       return;
     }
-    if (to instanceof Pid || !(to instanceof Reference)) {
     if (to instanceof Via) {
       const pid = to.whereis();
       if (pid !== undefined) this.send(pid, message, from);
       return;
     }
+    if (to instanceof Pid || !(to instanceof Reference)) {
       if (this.isHere(to.node)) this.findHere(to)?.receive(message);
       else this.route({ type: 'message', from: from.pid, to, message }, to.node);
       return;

@@ -11,9 +11,9 @@ import type { Kernel } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
 import type { ServerRef } from './server-ref.ts';
-import type { Destination, NamedProcess } from './signal.ts';
 import { isSystemMessage } from './system.ts';
 import type { Via } from './via.ts';
+import type { Destination, NamedProcess } from './signal.ts';
 
 /** A process of another node that watches one of ours. */
 export interface RemoteWatcher {
@@ -31,7 +31,6 @@ export interface StartFailure {
 
 /** What only this folder gives to a new process. */
 export interface InternalSpawnOptions extends SpawnOptions {
-const INIT = atom('init');
   /** Told once, when `init` is done or has failed. A failure is then not reported to the log: whoever asked has it. */
   readonly onStarted?: (failure: StartFailure | undefined) => void;
   /** The runtime's own process, which only `stop` ends. */
@@ -39,6 +38,7 @@ const INIT = atom('init');
 }
 
 const EXIT = atom('EXIT');
+const INIT = atom('init');
 
 /** An exit signal in the mailbox; in its place among the messages, as OTP has it. */
 class ExitMessage {
@@ -46,16 +46,16 @@ class ExitMessage {
   readonly reason: Term;
   /** Whether it is an order of the parent to shut down. */
   readonly order: boolean;
-/** sys.erl: suspend_loop/6. */
-function isForSuspended(item: Term | ExitMessage): boolean {
-  return item instanceof ExitMessage ? item.order : isSystemMessage(item);
-}
-
   constructor(from: Pid, reason: Term, order: boolean) {
     this.from = from;
     this.reason = reason;
     this.order = order;
   }
+}
+
+/** sys.erl: suspend_loop/6. */
+function isForSuspended(item: Term | ExitMessage): boolean {
+  return item instanceof ExitMessage ? item.order : isSystemMessage(item);
 }
 
 type State = 'starting' | 'idle' | 'running' | 'terminating' | 'ended';
@@ -87,13 +87,13 @@ export class Process implements ProcessContext, Runnable {
   #state: State = 'starting';
   #queued = false;
   /** Messages that the scheduler counts as its backlog: those that wait while this process is ready. */
-  /** While it is suspended: the messages that wait for `resume`, in their order. */
-  #held: (Term | ExitMessage)[] | undefined;
   #counted = 0;
   #trapExit: boolean;
   #exiting: { readonly reason: Term } | undefined;
   #handled = 0;
   #current: Term | ExitMessage;
+  /** While it is suspended: the messages that wait for `resume`, in their order. */
+  #held: (Term | ExitMessage)[] | undefined;
   #logger: Logger | undefined;
   #abort: AbortController | undefined;
 
@@ -194,6 +194,11 @@ export class Process implements ProcessContext, Runnable {
       this.#wake();
       return;
     }
+    this.finish(reason);
+  }
+
+  // --- running ---
+
   get suspended(): boolean {
     return this.#held !== undefined;
   }
@@ -208,11 +213,6 @@ export class Process implements ProcessContext, Runnable {
     this.#held = undefined;
     for (const item of held.toReversed()) this.#mailbox.unshift(item);
   }
-
-    this.finish(reason);
-  }
-
-  // --- running ---
 
   #wake(): void {
     if (this.#state === 'running' || this.#state === 'terminating') return;
@@ -235,25 +235,25 @@ export class Process implements ProcessContext, Runnable {
       return 1;
     }
     let handled = 0;
-      if (this.#held !== undefined && !isForSuspended(item)) {
-        this.#held.push(item);
-        this.#state = 'idle';
-        continue;
-      }
     while (this.#state === 'idle' && this.#mailbox.length > 0 && handled < limit) {
       handled++;
       this.#handled++;
       this.#state = 'running';
       const item = this.#mailbox.shift();
+      if (this.#held !== undefined && !isForSuspended(item)) {
+        this.#held.push(item);
+        this.#state = 'idle';
+        continue;
+      }
       this.#current = item;
       let result: unknown;
-      } finally {
-        this.#kernel.scheduler.watch.handled(this, item);
       try {
         result = item instanceof ExitMessage ? this.#handleExit(item) : this.#behaviour.handle(item, this);
       } catch (error) {
         this.#crash(error);
         return handled;
+      } finally {
+        this.#kernel.scheduler.watch.handled(this, item);
       }
       if (isThenable(result)) {
         result.then(this.#settled, this.#crash);
@@ -290,13 +290,13 @@ export class Process implements ProcessContext, Runnable {
   #begin(): void {
     this.#state = 'running';
     let result: unknown;
-    } finally {
-      this.#kernel.scheduler.watch.handled(this, INIT);
     try {
       result = this.#behaviour.init?.(this);
     } catch (error) {
       this.#failStart(error);
       return;
+    } finally {
+      this.#kernel.scheduler.watch.handled(this, INIT);
     }
     if (isThenable(result)) result.then(this.#started, this.#failStart);
     else this.#started();
@@ -367,12 +367,12 @@ export class Process implements ProcessContext, Runnable {
   }
 
   /** The end, at once: everything it had is released, then links and watchers are told. */
-    this.#held = undefined;
   finish(reason: Term, error?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#count(0);
     this.#mailbox.clear();
+    this.#held = undefined;
     this.#current = undefined;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
