@@ -39,7 +39,9 @@ export function onEnd(shutdown: (why: string) => Promise<void>, limit: number): 
     shutdown(why).then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`the end failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+        process.stderr.write(
+          `the end failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+        );
         process.exit(1);
       },
     );

@@ -42,7 +42,8 @@ function readConfig(): LaunchConfig {
 }
 
 const config = readConfig();
-const inventory = config.INVENTORY === undefined ? undefined : resolve(process.env['INIT_CWD'] ?? process.cwd(), config.INVENTORY);
+const inventory =
+  config.INVENTORY === undefined ? undefined : resolve(process.env['INIT_CWD'] ?? process.cwd(), config.INVENTORY);
 if (inventory !== undefined) {
   try {
     parseInventory(readFileSync(inventory, 'utf8'), inventory);
@@ -57,7 +58,8 @@ mkdirSync(logs, { recursive: true });
 try {
   takeLock(join(data, 'launcher.json'));
 } catch (error) {
-  if (error instanceof LockHeld) die(`Switch Telemetry already runs on ${data} (pid ${error.pid}): end it, or give another DATA_DIR`);
+  if (error instanceof LockHeld)
+    die(`Switch Telemetry already runs on ${data} (pid ${error.pid}): end it, or give another DATA_DIR`);
   throw error;
 }
 
@@ -65,9 +67,13 @@ const httpHost = config.HTTP_HOST ?? '127.0.0.1';
 const firstPort = config.PORT ?? 4000;
 const webPorts = firstPort === 0 ? [0, 0] : [firstPort, firstPort + 1];
 for (const port of webPorts) {
-  if (port !== 0 && !(await isFree(port))) die(`port ${port} of ${httpHost} is in use: set PORT to another one (the web nodes take PORT and PORT + 1)`);
+  if (port !== 0 && !(await isFree(port)))
+    die(`port ${port} of ${httpHost} is in use: set PORT to another one (the web nodes take PORT and PORT + 1)`);
 }
-const settings = await readSettings(data, { epmd: config.ERL_EPMD_PORT === undefined, database: config.DATABASE_URL === undefined });
+const settings = await readSettings(data, {
+  epmd: config.ERL_EPMD_PORT === undefined,
+  database: config.DATABASE_URL === undefined,
+});
 const epmdPort = config.ERL_EPMD_PORT ?? settings.epmdPort;
 
 function isFree(port: number): Promise<boolean> {
@@ -86,7 +92,17 @@ const endOrder: Child[][] = [[], [], [], []];
 
 // Children get what they need and no more: a variable that is meant for the launcher must not reach one by accident.
 const base: Record<string, string> = { DATA_DIR: data };
-for (const name of ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_OPTIONS', 'NODE_V8_COVERAGE', 'SIMULATOR_FAULTS', 'SYSTEMROOT']) {
+for (const name of [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'TZ',
+  'LANG',
+  'NODE_OPTIONS',
+  'NODE_V8_COVERAGE',
+  'SIMULATOR_FAULTS',
+  'SYSTEMROOT',
+]) {
   const value = process.env[name];
   if (value !== undefined) base[name] = value;
 }
@@ -113,7 +129,8 @@ const sayOf = (line: string): void => {
 async function endAll(): Promise<void> {
   // 5 s for all: each rank gets a share, and what hangs is killed.
   const limits = [1200, 1500, 400, 1500];
-  for (const [rank, group] of endOrder.entries()) await Promise.all(group.map((each) => each.end(limits[rank] ?? 1000)));
+  for (const [rank, group] of endOrder.entries())
+    await Promise.all(group.map((each) => each.end(limits[rank] ?? 1000)));
 }
 
 function end(code: number): void {
@@ -134,10 +151,16 @@ process.stdout.on('error', () => {}); // who read us is gone; the signal will co
 
 async function start(): Promise<void> {
   const limit = 60_000;
-  const building = buildPage(app, join(app, 'dist/page'), [join(app, 'src/contract.ts'), join(repositoryRoot, 'package-lock.json')]);
+  const building = buildPage(app, join(app, 'dist/page'), [
+    join(app, 'src/contract.ts'),
+    join(repositoryRoot, 'package-lock.json'),
+  ]);
   building.catch(() => {}); // looked at below
   const simulated = join(data, 'simulated-inventory.json');
-  const simulator = inventory === undefined ? child(2, 'simulator', 'launch/simulator.ts', { SIMULATED_INVENTORY: simulated }) : undefined;
+  const simulator =
+    inventory === undefined
+      ? child(2, 'simulator', 'launch/simulator.ts', { SIMULATED_INVENTORY: simulated })
+      : undefined;
   const database =
     config.DATABASE_URL === undefined
       ? child(3, 'database', 'launch/database.ts', { DATABASE_PORT: String(settings.databasePort) })
@@ -178,10 +201,13 @@ async function start(): Promise<void> {
   tell('ready', { ms: Math.round(performance.now() - began) });
   if (json) return;
   say('');
-  for (const row of [['what', 'pid', 'address'], ...rows]) say(`  ${row[0]?.padEnd(width(0))}  ${row[1]?.padStart(width(1))}  ${row[2]}`);
+  for (const row of [['what', 'pid', 'address'], ...rows])
+    say(`  ${row[0]?.padEnd(width(0))}  ${row[1]?.padStart(width(1))}  ${row[2]}`);
   say('');
   say(`  logs    ${logs}`);
-  say(`  cluster ERL_EPMD_PORT=${epmdPort}, cookie ${config.RELEASE_COOKIE === undefined ? `in ${join(data, 'settings.json')}` : 'as given'}`);
+  say(
+    `  cluster ERL_EPMD_PORT=${epmdPort}, cookie ${config.RELEASE_COOKIE === undefined ? `in ${join(data, 'settings.json')}` : 'as given'}`,
+  );
   say(`  ready in ${((performance.now() - began) / 1000).toFixed(1)} s; Ctrl-C ends everything`);
   say('');
   say(`  the page: ${ready[0]?.facts?.['url']?.replace('//0.0.0.0:', '//localhost:')}/`);

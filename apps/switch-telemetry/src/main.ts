@@ -8,7 +8,7 @@ import type { SupervisorRef } from 'beamish/process';
 import { PubSub } from 'beamish/pubsub';
 import { realWorld } from 'beamish/world';
 import { die, onEnd, sayReady } from './child-protocol.ts';
-import { DeviceManager } from './collector/device-manager.ts';
+import type { DeviceManager } from './collector/device-manager.ts';
 import { settled } from './collector/settled.ts';
 import { ConfigFault, type NodeConfig, readNodeConfig } from './config/config.ts';
 import { deviceManagerName, pubsubName } from './contract.ts';
@@ -65,7 +65,12 @@ onEnd(async (why) => {
   web.current?.drain();
   // The devices first: the other collectors take them over while this node still writes what it has.
   const draining = node?.runtime.whereis(deviceManagerName);
-  if (draining !== undefined) await node?.ref<DeviceManager>(deviceManagerName).with({ timeout: 1000 }).drain().catch(() => {});
+  if (draining !== undefined)
+    await node
+      ?.ref<DeviceManager>(deviceManagerName)
+      .with({ timeout: 1000 })
+      .drain()
+      .catch(() => {});
   await tree?.stop();
   await pubsub?.stop();
   await node?.stop();
@@ -76,7 +81,11 @@ onEnd(async (why) => {
 try {
   let url = given.givenDatabaseUrl;
   if (url === undefined) {
-    database = await startEmbedded({ directory: join(given.dataDirectory, 'postgres'), database: 'switch_telemetry', logger });
+    database = await startEmbedded({
+      directory: join(given.dataDirectory, 'postgres'),
+      database: 'switch_telemetry',
+      logger,
+    });
     url = database.url;
   }
   const resolved: NodeConfig = { ...given, databaseUrl: url };
@@ -113,7 +122,9 @@ try {
   pubsub = await PubSub.start(node, pubsubName);
   // A collector that does not know the others yet would take all devices for its own.
   await settled(node, clusterNodes.length > 0 || clusterDns !== undefined);
-  tree = await node.runtime.startSupervisor(nodeTree({ config: resolved, node, pubsub, store, logger, web }), { label: 'switch telemetry' });
+  tree = await node.runtime.startSupervisor(nodeTree({ config: resolved, node, pubsub, store, logger, web }), {
+    label: 'switch telemetry',
+  });
   node.runtime.monitor(tree.pid, () => {
     if (ending) return;
     logger.fatal('the supervisor of this node has given up');

@@ -77,7 +77,8 @@ export class BatchWriter<R> {
   push(rows: readonly R[]): boolean {
     if (this.#closed || this.#queued + rows.length > this.#options.capacity) {
       this.#dropped += rows.length;
-      if (this.#untold === 0) this.#logger?.error({ dropped: this.#dropped }, 'the buffer of samples is full: samples are dropped');
+      if (this.#untold === 0)
+        this.#logger?.error({ dropped: this.#dropped }, 'the buffer of samples is full: samples are dropped');
       this.#untold += rows.length;
       return false;
     }
@@ -165,7 +166,10 @@ export class BatchWriter<R> {
       this.#head = 0;
     }
     if (this.#untold > 0 && this.#queued < this.#options.capacity / 2) {
-      this.#logger?.error({ dropped: this.#untold, total: this.#dropped }, 'samples were dropped while the database was away');
+      this.#logger?.error(
+        { dropped: this.#untold, total: this.#dropped },
+        'samples were dropped while the database was away',
+      );
       this.#untold = 0;
     }
   }
@@ -199,7 +203,8 @@ export class BatchWriter<R> {
     const { min, max } = this.#options.retry;
     this.#failures += 1;
     this.#delay = Math.min(max, this.#delay === 0 ? min : this.#delay * 2);
-    if (!this.#away) this.#logger?.warn({ error: (error as Error).message }, 'the database is away: samples wait in memory');
+    if (!this.#away)
+      this.#logger?.warn({ error: (error as Error).message }, 'the database is away: samples wait in memory');
     this.#away = true;
   }
 }

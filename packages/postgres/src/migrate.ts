@@ -25,7 +25,8 @@ export async function migrate(pool: Pool, migrations: readonly Migration[]): Pro
     const { rows } = await client.query<{ id: string }>('SELECT id FROM schema_migrations');
     const done = new Set(rows.map((row) => row.id));
     const unknown = [...done].filter((id) => !migrations.some((migration) => migration.id === id));
-    if (unknown.length > 0) throw new Error(`the database is of a newer version: it has the migrations ${unknown.join(', ')}`);
+    if (unknown.length > 0)
+      throw new Error(`the database is of a newer version: it has the migrations ${unknown.join(', ')}`);
     const applied: string[] = [];
     for (const { id, up } of migrations) {
       if (done.has(id)) continue;

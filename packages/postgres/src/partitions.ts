@@ -22,7 +22,7 @@ export async function createTimeTable(
   const column = pg.escapeIdentifier(timeColumn);
   if (await hasTimescale(client)) {
     await client.query(`CREATE TABLE ${name} (${columns})`);
-    await client.query('SELECT create_hypertable($1::regclass, $2::name, chunk_time_interval => interval \'1 day\')', [
+    await client.query("SELECT create_hypertable($1::regclass, $2::name, chunk_time_interval => interval '1 day')", [
       name,
       timeColumn,
     ]);
@@ -103,9 +103,10 @@ export class DailyPartitions {
 
   async #isPartitioned(): Promise<boolean> {
     if (this.#partitioned === undefined) {
-      const { rows } = await this.#pool.query<{ relkind: string }>('SELECT relkind FROM pg_class WHERE oid = $1::regclass', [
-        pg.escapeIdentifier(this.#table),
-      ]);
+      const { rows } = await this.#pool.query<{ relkind: string }>(
+        'SELECT relkind FROM pg_class WHERE oid = $1::regclass',
+        [pg.escapeIdentifier(this.#table)],
+      );
       this.#partitioned = rows[0]?.relkind === 'p';
     }
     return this.#partitioned;

@@ -44,7 +44,9 @@ export class Pool implements Queryable, AsyncDisposable {
       ...(options.applicationName === undefined ? {} : { application_name: options.applicationName }),
     });
     // An idle connection that breaks is an event of the pool: unheard it would end the process.
-    this.#pool.on('error', (error) => options.logger?.debug({ error: error.message }, 'an idle database connection broke'));
+    this.#pool.on('error', (error) =>
+      options.logger?.debug({ error: error.message }, 'an idle database connection broke'),
+    );
   }
 
   /** Rejects with pg's error: `code` is the SQLSTATE, or Node's code when the connection failed. */

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { createLogger, realWorld } from 'beamish/world';
-import { BatchWriter, createTimeTable, DailyPartitions, isPassing, migrate, type Migration, Pool } from '../src/index.ts';
+import {
+  BatchWriter,
+  createTimeTable,
+  DailyPartitions,
+  isPassing,
+  migrate,
+  type Migration,
+  Pool,
+} from '../src/index.ts';
 import { eventually } from '../../beamish/test/support/eventually.ts';
 import { serverKinds, type TestServer, testServer } from './support/servers.ts';
 
@@ -14,9 +22,19 @@ const things: readonly Migration[] = [
   { id: '2', up: async (client) => void (await client.query('ALTER TABLE things ADD COLUMN size int')) },
 ];
 
-function logged(): { lines: { level: number; msg: string; dropped?: number; lost?: number }[]; logger: ReturnType<typeof createLogger> } {
+function logged(): {
+  lines: { level: number; msg: string; dropped?: number; lost?: number }[];
+  logger: ReturnType<typeof createLogger>;
+} {
   const lines: { level: number; msg: string }[] = [];
-  return { lines, logger: createLogger({ level: 'debug', pretty: false, write: (line) => void lines.push(JSON.parse(line) as { level: number; msg: string }) }) };
+  return {
+    lines,
+    logger: createLogger({
+      level: 'debug',
+      pretty: false,
+      write: (line) => void lines.push(JSON.parse(line) as { level: number; msg: string }),
+    }),
+  };
 }
 
 /** A writer of numbers into `things`, without doing it twice. */
@@ -35,7 +53,8 @@ function thingsWriter(pool: Pool, options: { capacity?: number; batch?: number }
   return { writer, lines };
 }
 
-const count = async (pool: Pool): Promise<number> => (await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM things')).rows[0]?.n ?? -1;
+const count = async (pool: Pool): Promise<number> =>
+  (await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM things')).rows[0]?.n ?? -1;
 
 for (const { name, options, programs } of serverKinds) {
   suite(`${name} PostgreSQL`, options, () => {
@@ -67,15 +86,27 @@ for (const { name, options, programs } of serverKinds) {
 
     test('partitions: made ahead by whoever comes first, old ones dropped, rows in the right one', async () => {
       await using pool = new Pool({ url: await server.database(), max: 8 });
-      const kind = await pool.transaction((client) => createTimeTable(client, 'readings', 'id int, at timestamptz, PRIMARY KEY (id, at)', 'at'));
+      const kind = await pool.transaction((client) =>
+        createTimeTable(client, 'readings', 'id int, at timestamptz, PRIMARY KEY (id, at)', 'at'),
+      );
       assert.equal(kind, 'partitions');
       const now = Date.parse('2026-03-01T23:30:00Z');
       const nodes = Array.from({ length: 4 }, () => new DailyPartitions(pool, 'readings'));
       const made = await Promise.all(nodes.map((node) => node.ensure(now, now + 2 * day)));
-      assert.equal(made.reduce((sum, each) => sum + each, 0), 3);
-      await pool.query('INSERT INTO readings SELECT 1, at FROM unnest($1::timestamptz[]) AS at', [[new Date(now), new Date(now + 3_600_000)]]);
-      const { rows } = await pool.query<{ table: string }>('SELECT tableoid::regclass::text AS table FROM readings ORDER BY at');
-      assert.deepEqual(rows.map((row) => row.table), ['readings_20260301', 'readings_20260302']);
+      assert.equal(
+        made.reduce((sum, each) => sum + each, 0),
+        3,
+      );
+      await pool.query('INSERT INTO readings SELECT 1, at FROM unnest($1::timestamptz[]) AS at', [
+        [new Date(now), new Date(now + 3_600_000)],
+      ]);
+      const { rows } = await pool.query<{ table: string }>(
+        'SELECT tableoid::regclass::text AS table FROM readings ORDER BY at',
+      );
+      assert.deepEqual(
+        rows.map((row) => row.table),
+        ['readings_20260301', 'readings_20260302'],
+      );
       assert.deepEqual(await nodes[0]!.dropBefore(now + day), ['readings_20260301']);
       assert.equal(await nodes[0]!.ensure(now, now), 1);
     });
@@ -111,8 +142,14 @@ for (const { name, options, programs } of serverKinds) {
       assert.equal(await writer.flush(20_000), 0);
       assert.equal(await count(pool), next);
       const { stored, dropped, rejected, queued, away } = writer.statistics();
-      assert.deepEqual({ stored, dropped, rejected, queued, away }, { stored: next, dropped: 0, rejected: 0, queued: 0, away: false });
-      assert.deepEqual(lines.filter(({ level }) => level >= 30).map(({ msg }) => msg), ['the database is away: samples wait in memory', 'the database is back']);
+      assert.deepEqual(
+        { stored, dropped, rejected, queued, away },
+        { stored: next, dropped: 0, rejected: 0, queued: 0, away: false },
+      );
+      assert.deepEqual(
+        lines.filter(({ level }) => level >= 30).map(({ msg }) => msg),
+        ['the database is away: samples wait in memory', 'the database is back'],
+      );
       assert.equal(await writer.close(1000), 0);
     });
 
@@ -121,7 +158,9 @@ for (const { name, options, programs } of serverKinds) {
       await migrate(pool, things);
       const { writer, lines } = thingsWriter(pool, { capacity: 100 });
       await server.stop();
-      const fit = Array.from({ length: 15 }, (_, round) => writer.push(Array.from({ length: 8 }, (_, each) => round * 8 + each)));
+      const fit = Array.from({ length: 15 }, (_, round) =>
+        writer.push(Array.from({ length: 8 }, (_, each) => round * 8 + each)),
+      );
       assert.deepEqual(fit, [...Array.from({ length: 12 }, () => true), false, false, false]);
       assert.equal(writer.statistics().dropped, 24);
       await eventually(() => writer.statistics().failures >= 2);

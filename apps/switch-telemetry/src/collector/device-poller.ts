@@ -26,7 +26,11 @@ export interface PollerOptions {
 /** What came of one poll. */
 export type Outcome =
   | { readonly device: string; readonly at: number; readonly sample: Sample }
-  | { readonly device: string; readonly at: number; readonly failure: { readonly state: DeviceState; readonly reason: string } };
+  | {
+      readonly device: string;
+      readonly at: number;
+      readonly failure: { readonly state: DeviceState; readonly reason: string };
+    };
 
 export const polled = atom('polled');
 const due = atom('due');

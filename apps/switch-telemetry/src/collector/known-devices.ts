@@ -20,13 +20,13 @@ export class KnownDevices {
   }
 
   list(): DeviceSummary[] {
-    return [...this.#devices.values()]
-      .map(({ last: _, ...summary }) => summary)
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return [...this.#devices.values()].map(summaryOf).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   owners(): Record<string, string> {
-    return Object.fromEntries([...this.#devices.values()].flatMap(({ id, owner }) => (owner === null ? [] : [[id, owner]])));
+    return Object.fromEntries(
+      [...this.#devices.values()].flatMap(({ id, owner }) => (owner === null ? [] : [[id, owner]])),
+    );
   }
 
   applySample(sample: Sample): void {
@@ -61,7 +61,8 @@ export class KnownDevices {
   seed(summaries: readonly DeviceSummary[]): void {
     for (const summary of summaries) {
       const known = this.#devices.get(summary.id);
-      if (known !== undefined && known.owner === null && known.last === null) this.#devices.set(summary.id, { ...known, ...summary, address: known.address });
+      if (known !== undefined && known.owner === null && known.last === null)
+        this.#devices.set(summary.id, { ...known, ...summary, address: known.address });
     }
   }
 
@@ -70,7 +71,15 @@ export class KnownDevices {
     const known = this.#devices.get(device);
     if (known === undefined) return undefined;
     this.#devices.set(device, { ...known, owner });
-    return { device, address: known.address, owner, state: known.state, reason: known.reason, at: now, last_poll: known.last_poll };
+    return {
+      device,
+      address: known.address,
+      owner,
+      state: known.state,
+      reason: known.reason,
+      at: now,
+      last_poll: known.last_poll,
+    };
   }
 
   /** @returns the message to send when that is a change. */
@@ -85,5 +94,22 @@ export class KnownDevices {
 }
 
 function blank(id: string, address: string): DeviceDetail {
-  return { id, name: '', address, owner: null, state: 'pending', reason: null, last_poll: null, in_bps: null, out_bps: null, interfaces: 0, last: null };
+  return {
+    id,
+    name: '',
+    address,
+    owner: null,
+    state: 'pending',
+    reason: null,
+    last_poll: null,
+    in_bps: null,
+    out_bps: null,
+    interfaces: 0,
+    last: null,
+  };
+}
+
+function summaryOf(device: DeviceDetail): DeviceSummary {
+  const { id, name, address, owner, state, reason, last_poll, in_bps, out_bps, interfaces } = device;
+  return { id, name, address, owner, state, reason, last_poll, in_bps, out_bps, interfaces };
 }

@@ -22,7 +22,11 @@ export async function settled(node: ClusterNode, expected: boolean): Promise<voi
   await until(limits.connected, () => others().every(({ status, attempts }) => status === 'connected' || attempts > 0));
   const unreached = others().filter(({ status }) => status !== 'connected');
   await Promise.all(unreached.map(({ name }) => checkCookie(node, name)));
-  const asked = await Promise.all(others().filter(({ status }) => status === 'connected').map(({ name }) => isCollector(node, name)));
+  const asked = await Promise.all(
+    others()
+      .filter(({ status }) => status === 'connected')
+      .map(({ name }) => isCollector(node, name)),
+  );
   const collectors = asked.filter((name) => name !== undefined);
   await until(limits.groups, () => collectors.every((name) => node.nodesWithRole('collector').includes(name)));
 }
@@ -44,6 +48,10 @@ async function checkCookie(node: ClusterNode, name: string): Promise<void> {
     await node.connect(name, { signal: patience });
   } catch (error) {
     if (!isBeamishError(error, 'cookie_mismatch')) return; // not there, or not yet
-    throw new BeamishError('cookie_mismatch', `${name} has another cookie: RELEASE_COOKIE must be the same on all nodes`, { cause: error });
+    throw new BeamishError(
+      'cookie_mismatch',
+      `${name} has another cookie: RELEASE_COOKIE must be the same on all nodes`,
+      { cause: error },
+    );
   }
 }

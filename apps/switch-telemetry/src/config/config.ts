@@ -93,15 +93,22 @@ export interface NodeConfig extends Config {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function check<S extends z.ZodType>(schema: S, environment: Environment, more: (value: z.infer<S>) => string[] = () => []): z.infer<S> {
+function check<S extends z.ZodType>(
+  schema: S,
+  environment: Environment,
+  more: (value: z.infer<S>) => string[] = () => [],
+): z.infer<S> {
   // An empty variable is an unset one: that is how compose files and shells unset them.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const result = schema.safeParse(given);
   const faults = result.success
     ? more(result.data)
     : result.error.issues.map((issue) => {
         const name = String(issue.path[0]);
-        const said = given[name] === undefined && issue.message.startsWith('Invalid input') ? 'must be set' : issue.message;
+        const said =
+          given[name] === undefined && issue.message.startsWith('Invalid input') ? 'must be set' : issue.message;
         return `${name} ${said}`;
       });
   if (faults.length > 0 || !result.success) throw new ConfigFault(faults);
@@ -117,9 +124,12 @@ export function readLaunchConfig(environment: Environment): LaunchConfig {
 export function readNodeConfig(environment: Environment): NodeConfig {
   const value = check(nodeSchema, environment, (given) => {
     const faults: string[] = [];
-    if (given.RELEASE_NODE === undefined && given.RELEASE_NAME === undefined) faults.push('RELEASE_NODE must be set (name@host)');
+    if (given.RELEASE_NODE === undefined && given.RELEASE_NAME === undefined)
+      faults.push('RELEASE_NODE must be set (name@host)');
     if (given.NODE_ROLE !== 'collector' && given.SECRET_KEY_BASE === undefined) {
-      faults.push('SECRET_KEY_BASE must be set for the role web, to the same value on all nodes (at least 64 characters)');
+      faults.push(
+        'SECRET_KEY_BASE must be set for the role web, to the same value on all nodes (at least 64 characters)',
+      );
     }
     return faults;
   });

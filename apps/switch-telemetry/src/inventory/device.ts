@@ -23,7 +23,9 @@ export interface Device {
 }
 
 /** Splits `host:port`, `[v6]:port`; port 161 when there is none. Undefined when it is none of these. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number; readonly v6: boolean } | undefined {
+export function splitAddress(
+  address: string,
+): { readonly host: string; readonly port: number; readonly v6: boolean } | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?))(?::(\d{1,5}))?$/.exec(address);
   if (match === null) return undefined;
   const [, v6, name, digits] = match;

@@ -72,7 +72,8 @@ type Fault = (at: Located, message: string) => undefined;
 function readDevice(item: Located, fault: Fault): Device | undefined {
   if (!(item.value instanceof Map)) return fault(item, 'a device must be an object');
   const fields = item.value as ReadonlyMap<string, Located>;
-  const shown = typeof fields.get('id')?.value === 'string' ? `device "${String(fields.get('id')?.value)}"` : 'this device';
+  const named = fields.get('id')?.value;
+  const shown = typeof named === 'string' ? `device "${named}"` : 'this device';
   let good = true;
   const bad = (at: Located, message: string): undefined => {
     good = false;
@@ -81,49 +82,68 @@ function readDevice(item: Located, fault: Fault): Device | undefined {
   const text = (key: string, must = true): string | undefined => {
     const field = fields.get(key);
     if (field === undefined) return must ? bad(item, `${shown} has no "${key}"`) : undefined;
-    if (typeof field.value !== 'string' || field.value === '') return bad(field, `"${key}" of ${shown} must be a text, not empty`);
+    if (typeof field.value !== 'string' || field.value === '')
+      return bad(field, `"${key}" of ${shown} must be a text, not empty`);
     return field.value;
   };
   const at = (key: string): Located => fields.get(key) ?? item;
 
   const id = text('id');
   if (id !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(id)) {
-    bad(at('id'), `the id ${JSON.stringify(id)} may have 63 letters, digits, '.', '_' and '-', and begins with a letter or digit`);
+    bad(
+      at('id'),
+      `the id ${JSON.stringify(id)} may have 63 letters, digits, '.', '_' and '-', and begins with a letter or digit`,
+    );
   }
   const address = text('address');
   const parts = address === undefined ? undefined : splitAddress(address);
   if (address !== undefined && parts === undefined) {
-    bad(at('address'), `the address ${JSON.stringify(address)} of ${shown} must be host:port with a port from 1 to 65535`);
+    bad(
+      at('address'),
+      `the address ${JSON.stringify(address)} of ${shown} must be host:port with a port from 1 to 65535`,
+    );
   }
   const version = text('version');
   if (version !== undefined && version !== '2c' && version !== '3') {
     bad(at('version'), `the SNMP version ${JSON.stringify(version)} of ${shown} must be "2c" or "3"`);
   }
-  const known: readonly string[] = version === '2c' || version === '3' ? allowed[version] : [...allowed['2c'], ...allowed['3']];
-  for (const [key, field] of fields) if (!known.includes(key)) bad(field, `"${key}" of ${shown} is not known for version ${version}`);
+  const known: readonly string[] =
+    version === '2c' || version === '3' ? allowed[version] : [...allowed['2c'], ...allowed['3']];
+  for (const [key, field] of fields)
+    if (!known.includes(key)) bad(field, `"${key}" of ${shown} is not known for version ${version}`);
 
   const where = parts === undefined ? '' : `${parts.v6 ? `[${parts.host}]` : parts.host}:${parts.port}`;
   if (version === '2c') {
     const community = text('community');
-    return good && id !== undefined && community !== undefined ? { id, address: where, access: { version, community } } : undefined;
+    return good && id !== undefined && community !== undefined
+      ? { id, address: where, access: { version, community } }
+      : undefined;
   }
   if (version !== '3') return undefined;
   const user = text('user');
-  const pair = <P extends string>(name: 'auth' | 'priv', protocols: readonly P[]): { protocol: P; key: string } | undefined => {
+  const pair = <P extends string>(
+    name: 'auth' | 'priv',
+    protocols: readonly P[],
+  ): { protocol: P; key: string } | undefined => {
     const given = [`${name}Protocol`, `${name}Key`].filter((key) => fields.has(key));
     if (given.length === 0) return undefined;
     const protocol = text(`${name}Protocol`);
     const key = text(`${name}Key`);
     if (protocol !== undefined && !protocols.includes(protocol as P)) {
-      bad(at(`${name}Protocol`), `the ${name}Protocol "${protocol}" of ${shown} must be one of ${protocols.join(', ')}`);
+      bad(
+        at(`${name}Protocol`),
+        `the ${name}Protocol "${protocol}" of ${shown} must be one of ${protocols.join(', ')}`,
+      );
     }
     // RFC 3414, 11.2: passwords have at least 8 characters.
-    if (key !== undefined && key.length < 8) bad(at(`${name}Key`), `the ${name}Key of ${shown} must have at least 8 characters`);
+    if (key !== undefined && key.length < 8)
+      bad(at(`${name}Key`), `the ${name}Key of ${shown} must have at least 8 characters`);
     return protocol === undefined || key === undefined ? undefined : { protocol: protocol as P, key };
   };
   const auth = pair('auth', authProtocols);
   const priv = pair('priv', privProtocols);
-  if (priv !== undefined && auth === undefined && !fields.has('authKey')) bad(item, `${shown} has a privKey without an authKey`);
+  if (priv !== undefined && auth === undefined && !fields.has('authKey'))
+    bad(item, `${shown} has a privKey without an authKey`);
   if (!good || id === undefined || user === undefined) return undefined;
   const access: UserAccess = { version, user, ...(auth && { auth }), ...(priv && { priv }) };
   return { id, address: where, access };
@@ -135,7 +155,10 @@ export function formatInventory(devices: readonly Device[]): string {
     if (access.version === '2c') return { id, address, version: access.version, community: access.community };
     const { version, user, auth, priv } = access;
     return {
-      id, address, version, user,
+      id,
+      address,
+      version,
+      user,
       ...(auth && { authProtocol: auth.protocol, authKey: auth.key }),
       ...(priv && { privProtocol: priv.protocol, privKey: priv.key }),
     };

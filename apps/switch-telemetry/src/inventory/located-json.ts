@@ -41,7 +41,10 @@ export function parseLocated(text: string): Located {
     const end = /"(?:[^"\\\n]|\\.)*"/y;
     end.lastIndex = at;
     const found = end.exec(text);
-    if (found === null) return fail(text[at] === '"' ? 'this text has no closing quote' : `expected a text in double quotes, found ${shown()}`);
+    if (found === null)
+      return fail(
+        text[at] === '"' ? 'this text has no closing quote' : `expected a text in double quotes, found ${shown()}`,
+      );
     at = end.lastIndex;
     try {
       return JSON.parse(found[0]) as string;

@@ -43,8 +43,13 @@ export class Child {
   /** Starts it for the first time. Rejects with its last words when it ends before it is ready, or takes too long. */
   start(timeout: number): Promise<ReadyMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<ReadyMessage>();
-    const timer = setTimeout(() => reject(new Error(`${this.spec.name} was not ready within ${timeout / 1000} s; its log: ${this.spec.log}`)), timeout);
-    this.#spawn(resolve, (code) => reject(new Error(this.#lastWords.slice(-20).join('\n').trim() || `${this.spec.name} ended with code ${code}`)));
+    const timer = setTimeout(
+      () => reject(new Error(`${this.spec.name} was not ready within ${timeout / 1000} s; its log: ${this.spec.log}`)),
+      timeout,
+    );
+    this.#spawn(resolve, (code) =>
+      reject(new Error(this.#lastWords.slice(-20).join('\n').trim() || `${this.spec.name} ended with code ${code}`)),
+    );
     return promise.finally(() => clearTimeout(timer));
   }
 
@@ -71,7 +76,9 @@ export class Child {
       if (this.#ending) return;
       if (early !== undefined) return early(code);
       if (performance.now() - began > backoff.steady) this.#delay = backoff.first;
-      say(`${name} (pid ${child.pid}) has ended (${signal ?? `code ${code}`}): starting it again in ${this.#delay / 1000} s`);
+      say(
+        `${name} (pid ${child.pid}) has ended (${signal ?? `code ${code}`}): starting it again in ${this.#delay / 1000} s`,
+      );
       this.#timer = setTimeout(() => {
         this.#spawn(({ address }) => say(`${name} is back (pid ${this.pid}, ${address})`));
       }, this.#delay);
@@ -110,7 +117,9 @@ export class Child {
     // Until it is ready a warning is about the others, who are starting as well.
     if (entry.level < (this.ready === undefined ? 50 : 40)) return;
     const detail = entry.error ?? entry.err?.message;
-    say(`${name}: ${entry.level >= 50 ? 'error' : 'warning'}: ${String(entry.msg)}${typeof detail === 'string' ? ` (${detail})` : ''}`);
+    say(
+      `${name}: ${entry.level >= 50 ? 'error' : 'warning'}: ${String(entry.msg)}${typeof detail === 'string' ? ` (${detail})` : ''}`,
+    );
   }
 
   /** SIGTERM, then SIGKILL after `limit` ms; never started again. Resolves when it has ended. */

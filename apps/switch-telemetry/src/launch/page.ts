@@ -31,13 +31,26 @@ export async function buildPage(app: string, output: string, alsoReads: readonly
   const page = join(app, 'page');
   const stampFile = join(dirname(output), 'page.stamp');
   const stamp = stampOf(page, alsoReads);
-  if (existsSync(join(output, 'index.html')) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
+  if (existsSync(join(output, 'index.html')) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp)
+    return false;
   const vite = createRequire(join(app, 'package.json')).resolve('vite/package.json');
-  const config = ['vite.config.ts', 'page/vite.config.ts'].map((name) => join(app, name)).find((name) => existsSync(name));
-  const args = [join(dirname(vite), 'bin/vite.js'), 'build', '--logLevel', 'warn', ...(config === undefined ? [] : ['--config', config])];
-  const child = spawn(process.execPath, args, { cwd: config === undefined ? page : dirname(config), stdio: ['ignore', 'pipe', 'pipe'] });
+  const config = ['vite.config.ts', 'page/vite.config.ts']
+    .map((name) => join(app, name))
+    .find((name) => existsSync(name));
+  const args = [
+    join(dirname(vite), 'bin/vite.js'),
+    'build',
+    '--logLevel',
+    'warn',
+    ...(config === undefined ? [] : ['--config', config]),
+  ];
+  const child = spawn(process.execPath, args, {
+    cwd: config === undefined ? page : dirname(config),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);

@@ -12,7 +12,10 @@ export interface Settings {
 }
 
 /** Reads them, makes what is missing, and takes other ports where the old ones are in use. */
-export async function readSettings(directory: string, needs: { readonly epmd: boolean; readonly database: boolean }): Promise<Settings> {
+export async function readSettings(
+  directory: string,
+  needs: { readonly epmd: boolean; readonly database: boolean },
+): Promise<Settings> {
   const file = join(directory, 'settings.json');
   const old = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<Settings>) : {};
   const settings: Settings = {

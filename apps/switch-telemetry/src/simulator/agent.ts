@@ -29,7 +29,12 @@ interface AgentInternals {
 }
 type Handler = (socket: Socket, request: RequestMessage, from: RemoteInfo) => void;
 interface RequestMessage {
-  pdu: { varbinds: { oid: string }[]; nonRepeaters: number; maxRepetitions: number; getResponsePduForRequest(): ResponsePdu };
+  pdu: {
+    varbinds: { oid: string }[];
+    nonRepeaters: number;
+    maxRepetitions: number;
+    getResponsePduForRequest(): ResponsePdu;
+  };
 }
 interface ResponsePdu {
   varbinds: Varbind[];
@@ -64,10 +69,10 @@ export async function startAgent(device: SimulatedSwitch, options: AgentOptions)
   const socket = createSocket({ type: 'udp4', recvBufferSize: 262_144 });
   const bind = socket.bind.bind(socket);
   // net-snmp takes port 0 for "the usual one"
-  socket.bind = (() => bind({ port: options.port, address: '127.0.0.1', exclusive: true })) as typeof socket.bind;
+  socket.bind = () => bind({ port: options.port, address: '127.0.0.1', exclusive: true });
   const listening = once(socket, 'listening');
   const agent = snmp.createAgent(
-    { address: '127.0.0.1', dgramModule: { createSocket: () => socket } } as unknown as Parameters<typeof snmp.createAgent>[0],
+    { address: '127.0.0.1', port: 0, dgramModule: { createSocket: () => socket } },
     () => {}, // requests that are refused or broken are the asker's affair
   );
   const internals = agent as unknown as AgentInternals;
@@ -76,19 +81,30 @@ export async function startAgent(device: SimulatedSwitch, options: AgentOptions)
   else {
     authorizer.addUser({
       name: access.user,
-      level: access.priv ? snmp.SecurityLevel.authPriv : access.auth ? snmp.SecurityLevel.authNoPriv : snmp.SecurityLevel.noAuthNoPriv,
+      level: access.priv
+        ? snmp.SecurityLevel.authPriv
+        : access.auth
+          ? snmp.SecurityLevel.authNoPriv
+          : snmp.SecurityLevel.noAuthNoPriv,
       ...(access.auth && { authProtocol: snmp.AuthProtocols[access.auth.protocol], authKey: access.auth.key }),
       ...(access.priv && { privProtocol: snmp.PrivProtocols[access.priv.protocol], privKey: access.priv.key }),
     });
   }
 
   const varbind = (instance: Instance | undefined, asked: string, missing: number, time: number): Varbind => {
-    const found = instance === undefined
-      ? { oid: asked, type: missing, value: null }
-      : { oid: instance.oid, type: instance.type, value: instance.value(time) };
+    const found =
+      instance === undefined
+        ? { oid: asked, type: missing, value: null }
+        : { oid: instance.oid, type: instance.type, value: instance.value(time) };
     return falsify === undefined ? found : falsify(found);
   };
-  const answer = (socket: Socket, request: RequestMessage, from: RemoteInfo, varbinds: Varbind[], errorStatus = 0): void => {
+  const answer = (
+    socket: Socket,
+    request: RequestMessage,
+    from: RemoteInfo,
+    varbinds: Varbind[],
+    errorStatus = 0,
+  ): void => {
     const response = request.pdu.getResponsePduForRequest();
     response.varbinds = varbinds;
     response.errorStatus = errorStatus;
@@ -105,11 +121,21 @@ export async function startAgent(device: SimulatedSwitch, options: AgentOptions)
   };
   internals.getRequest = (socket, request, from) => {
     const time = now();
-    answer(socket, request, from, request.pdu.varbinds.map(({ oid }) => varbind(mib.get(oid), oid, tags.NoSuchInstance, time)));
+    answer(
+      socket,
+      request,
+      from,
+      request.pdu.varbinds.map(({ oid }) => varbind(mib.get(oid), oid, tags.NoSuchInstance, time)),
+    );
   };
   internals.getNextRequest = (socket, request, from) => {
     const time = now();
-    answer(socket, request, from, request.pdu.varbinds.map(({ oid }) => varbind(mib.next(oid), oid, tags.EndOfMibView, time)));
+    answer(
+      socket,
+      request,
+      from,
+      request.pdu.varbinds.map(({ oid }) => varbind(mib.next(oid), oid, tags.EndOfMibView, time)),
+    );
   };
   internals.getBulkRequest = (socket, request, from) => {
     const time = now();
@@ -132,7 +158,13 @@ export async function startAgent(device: SimulatedSwitch, options: AgentOptions)
     answer(socket, request, from, result);
   };
   internals.setRequest = (socket, request, from) => {
-    answer(socket, request, from, request.pdu.varbinds.map(({ oid }) => ({ oid, type: 5, value: null })), notWritable);
+    answer(
+      socket,
+      request,
+      from,
+      request.pdu.varbinds.map(({ oid }) => ({ oid, type: 5, value: null })),
+      notWritable,
+    );
   };
   const receive = internals.onMsg.bind(internals);
   socket.removeAllListeners('message');

@@ -79,7 +79,11 @@ function interfaceInstances(device: SimulatedSwitch, port: Port): Instance[] {
   const mac = `\u0002\u0000\u0000\u0000\u0000${String.fromCharCode(port.index)}`;
   const packets = (octets: bigint): bigint => octets / 700n;
   const status = port.up ? 1 : 2;
-  const column = (table: string, number: number, type: number, value: Instance['value']): Instance => ({ oid: `${table}.${number}.${port.index}`, type, value });
+  const column = (table: string, number: number, type: number, value: Instance['value']): Instance => ({
+    oid: `${table}.${number}.${port.index}`,
+    type,
+    value,
+  });
   const ifEntry = '1.3.6.1.2.1.2.2.1';
   const ifXEntry = '1.3.6.1.2.1.31.1.1.1';
   const { Integer, OctetString, Counter32, Gauge32, TimeTicks, Counter64 } = tags;

@@ -55,7 +55,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       // Every sixth speaks v3 with authentication and privacy, the others v2c.
       const access: Device['access'] =
         number % 6 === 0
-          ? { version: '3', user: 'telemetry', auth: { protocol: 'sha', key: 'simulated-auth' }, priv: { protocol: 'aes', key: 'simulated-priv' } }
+          ? {
+              version: '3',
+              user: 'telemetry',
+              auth: { protocol: 'sha', key: 'simulated-auth' },
+              priv: { protocol: 'aes', key: 'simulated-priv' },
+            }
           : { version: '2c', community: 'public' };
       const before = earlier.find((each) => each.id === id);
       const wanted = before === undefined ? 0 : (splitAddress(before.address)?.port ?? 0);

@@ -18,7 +18,16 @@ export interface Port {
   state: PortState;
 }
 
-const aliases = ['uplink to core', 'server rack', 'access point', 'printers', 'telephones', 'cameras', 'office', 'spare'];
+const aliases = [
+  'uplink to core',
+  'server rack',
+  'access point',
+  'printers',
+  'telephones',
+  'cameras',
+  'office',
+  'spare',
+];
 
 /** One simulated switch. Its counters move only when somebody looks, which costs nothing in between. */
 export class SimulatedSwitch {
@@ -41,7 +50,11 @@ export class SimulatedSwitch {
     this.ports = Array.from({ length: ports }, (_, at): Port => {
       const uplink = at === 0;
       const speed = uplink ? 10e9 : 1e9;
-      const profile = { speed, load: uplink ? 0.25 + 0.2 * random() : 0.02 + 0.25 * random() * random(), phase: random() };
+      const profile = {
+        speed,
+        load: uplink ? 0.25 + 0.2 * random() : 0.02 + 0.25 * random() * random(),
+        phase: random(),
+      };
       return {
         index: at + 1,
         name: uplink ? 'Te1/1/1' : `Gi1/0/${at}`,
@@ -50,8 +63,12 @@ export class SimulatedSwitch {
         up: uplink || at < ports - 1, // the last one is spare
         profile,
         state: {
-          inOctets: BigInt(Math.floor(random() * 1e14)), outOctets: BigInt(Math.floor(random() * 4e13)),
-          inErrors: Math.floor(random() * 50), outErrors: Math.floor(random() * 10), at: now, burst: 0,
+          inOctets: BigInt(Math.floor(random() * 1e14)),
+          outOctets: BigInt(Math.floor(random() * 4e13)),
+          inErrors: Math.floor(random() * 50),
+          outErrors: Math.floor(random() * 10),
+          at: now,
+          burst: 0,
         },
       };
     });

@@ -27,7 +27,10 @@ const counter64 = 1n << 64n;
 export function meanRate(profile: PortProfile, at: number): number {
   const hour = (at % day) / day;
   const daily = 0.55 - 0.45 * Math.cos(2 * Math.PI * (hour - 0.1));
-  const swell = 1 + 0.35 * Math.sin(2 * Math.PI * (at / 240_000 + profile.phase)) + 0.15 * Math.sin(2 * Math.PI * (at / 31_000 + 3 * profile.phase));
+  const swell =
+    1 +
+    0.35 * Math.sin(2 * Math.PI * (at / 240_000 + profile.phase)) +
+    0.15 * Math.sin(2 * Math.PI * (at / 31_000 + 3 * profile.phase));
   return profile.speed * profile.load * Math.max(0.1, daily) * swell;
 }
 
@@ -42,7 +45,10 @@ export function advance(profile: PortProfile, state: PortState, to: number, rand
     const seconds = step / 1000;
     if (random() < 0.02 * seconds) burst = profile.speed * (0.1 + 0.4 * random());
     const inRate = Math.min(profile.speed * 0.98, meanRate(profile, at) * (0.92 + 0.16 * random()) + burst);
-    const outRate = Math.min(profile.speed * 0.98, meanRate(profile, at + 47_000) * 0.4 * (0.92 + 0.16 * random()) + burst * 0.15);
+    const outRate = Math.min(
+      profile.speed * 0.98,
+      meanRate(profile, at + 47_000) * 0.4 * (0.92 + 0.16 * random()) + burst * 0.15,
+    );
     inOctets = (inOctets + BigInt(Math.round((inRate / 8) * seconds))) % counter64;
     outOctets = (outOctets + BigInt(Math.round((outRate / 8) * seconds))) % counter64;
     if (random() < 0.002 * seconds) inErrors += 1;

@@ -114,7 +114,7 @@ export class SnmpClient implements Disposable {
       });
     } catch (error) {
       finish();
-      reject(error as Error);
+      reject(error);
     }
     return promise;
   }
@@ -163,7 +163,11 @@ export class SnmpClient implements Disposable {
             host,
             {
               name: access.user,
-              level: access.priv ? snmp.SecurityLevel.authPriv : access.auth ? snmp.SecurityLevel.authNoPriv : snmp.SecurityLevel.noAuthNoPriv,
+              level: access.priv
+                ? snmp.SecurityLevel.authPriv
+                : access.auth
+                  ? snmp.SecurityLevel.authNoPriv
+                  : snmp.SecurityLevel.noAuthNoPriv,
               ...(access.auth && { authProtocol: snmp.AuthProtocols[access.auth.protocol], authKey: access.auth.key }),
               ...(access.priv && { privProtocol: snmp.PrivProtocols[access.priv.protocol], privKey: access.priv.key }),
             },

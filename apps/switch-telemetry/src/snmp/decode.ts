@@ -12,8 +12,15 @@ export interface Varbind {
 
 /** Tags of SMIv2 (RFC 2578, RFC 3416). */
 export const tags = {
-  Integer: 2, OctetString: 4, Counter32: 0x41, Gauge32: 0x42, TimeTicks: 0x43, Counter64: 0x46,
-  NoSuchObject: 0x80, NoSuchInstance: 0x81, EndOfMibView: 0x82,
+  Integer: 2,
+  OctetString: 4,
+  Counter32: 0x41,
+  Gauge32: 0x42,
+  TimeTicks: 0x43,
+  Counter64: 0x46,
+  NoSuchObject: 0x80,
+  NoSuchInstance: 0x81,
+  EndOfMibView: 0x82,
 } as const;
 
 /** The agent answered, but not with what these objects are. */
@@ -47,7 +54,8 @@ function typed(varbind: Varbind, what: string, tag: keyof typeof tags): unknown 
 }
 
 export function scalar(varbind: Varbind | undefined, oid: string, what: string, tag: keyof typeof tags): unknown {
-  if (varbind === undefined || varbind.oid !== `${oid}.0` || varbind.type >= tags.NoSuchObject) throw new AgentFault(`the agent has no ${what}`);
+  if (varbind === undefined || varbind.oid !== `${oid}.0` || varbind.type >= tags.NoSuchObject)
+    throw new AgentFault(`the agent has no ${what}`);
   return typed(varbind, what, tag);
 }
 
@@ -65,9 +73,19 @@ export function unsigned(value: unknown): bigint {
 }
 
 const columnTags: Readonly<Record<Column, keyof typeof tags>> = {
-  ifIndex: 'Integer', ifDescr: 'OctetString', ifSpeed: 'Gauge32', ifOperStatus: 'Integer', ifInOctets: 'Counter32',
-  ifInErrors: 'Counter32', ifOutOctets: 'Counter32', ifOutErrors: 'Counter32', ifName: 'OctetString',
-  ifHCInOctets: 'Counter64', ifHCOutOctets: 'Counter64', ifHighSpeed: 'Gauge32', ifAlias: 'OctetString',
+  ifIndex: 'Integer',
+  ifDescr: 'OctetString',
+  ifSpeed: 'Gauge32',
+  ifOperStatus: 'Integer',
+  ifInOctets: 'Counter32',
+  ifInErrors: 'Counter32',
+  ifOutOctets: 'Counter32',
+  ifOutErrors: 'Counter32',
+  ifName: 'OctetString',
+  ifHCInOctets: 'Counter64',
+  ifHCOutOctets: 'Counter64',
+  ifHighSpeed: 'Gauge32',
+  ifAlias: 'OctetString',
 };
 
 /** The rows of one column that came in one answer. */
@@ -86,7 +104,8 @@ export function columnPart(column: Column, start: string, varbinds: readonly Var
   for (const varbind of varbinds) {
     if (varbind.type >= tags.NoSuchObject || !varbind.oid.startsWith(prefix)) return { rows, next: undefined };
     const index = Number(varbind.oid.slice(prefix.length));
-    if (!Number.isSafeInteger(index)) throw new AgentFault(`${column} has the row ${varbind.oid}, which is no interface`);
+    if (!Number.isSafeInteger(index))
+      throw new AgentFault(`${column} has the row ${varbind.oid}, which is no interface`);
     if (index <= last) throw new AgentFault(`${column} goes backwards: row ${index} after row ${last}`);
     last = index;
     rows.set(index, varbind);
@@ -110,7 +129,8 @@ export function readDevice(
     if (varbind === undefined) throw new AgentFault(`${column} is missing for interface ${index}`);
     return typed(varbind, `${column} of interface ${index}`, columnTags[column]);
   };
-  if (wide && table.get('ifHCInOctets')?.size === 0 && table.get('ifName')?.size === 0) throw new NoWideCounters('the agent has no 64-bit counters');
+  if (wide && table.get('ifHCInOctets')?.size === 0 && table.get('ifName')?.size === 0)
+    throw new NoWideCounters('the agent has no 64-bit counters');
   for (const column of wide ? wideColumns : narrowColumns) {
     for (const index of table.get(column)?.keys() ?? []) {
       if (!indexes.has(index)) throw new AgentFault(`${column} has a row ${index}, and there is no such interface`);
@@ -118,7 +138,8 @@ export function readDevice(
   }
   const interfaces = [...indexes.keys()].map((index): InterfaceReading => {
     const named = cell('ifIndex', index) as number;
-    if (named !== index) throw new AgentFault(`row ${index} holds the counters of another interface: its ifIndex is ${named}`);
+    if (named !== index)
+      throw new AgentFault(`row ${index} holds the counters of another interface: its ifIndex is ${named}`);
     const common = {
       index,
       oper: cell('ifOperStatus', index) === 1 ? ('up' as const) : ('down' as const),
@@ -127,14 +148,23 @@ export function readDevice(
     };
     if (!wide) {
       return {
-        ...common, name: text(cell('ifDescr', index)), alias: '', bits: 32, speed: cell('ifSpeed', index) as number,
-        inOctets: BigInt(cell('ifInOctets', index) as number), outOctets: BigInt(cell('ifOutOctets', index) as number),
+        ...common,
+        name: text(cell('ifDescr', index)),
+        alias: '',
+        bits: 32,
+        speed: cell('ifSpeed', index) as number,
+        inOctets: BigInt(cell('ifInOctets', index) as number),
+        outOctets: BigInt(cell('ifOutOctets', index) as number),
       };
     }
     return {
-      ...common, name: text(cell('ifName', index)), alias: text(cell('ifAlias', index)), bits: 64,
+      ...common,
+      name: text(cell('ifName', index)),
+      alias: text(cell('ifAlias', index)),
+      bits: 64,
       speed: (cell('ifHighSpeed', index) as number) * 1e6,
-      inOctets: unsigned(cell('ifHCInOctets', index)), outOctets: unsigned(cell('ifHCOutOctets', index)),
+      inOctets: unsigned(cell('ifHCInOctets', index)),
+      outOctets: unsigned(cell('ifHCOutOctets', index)),
     };
   });
   return { uptime, time, name, interfaces };

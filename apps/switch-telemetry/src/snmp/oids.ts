@@ -25,10 +25,25 @@ export type Column = keyof typeof columns;
 
 /** What is asked of an agent with 64-bit counters. */
 export const wideColumns: readonly Column[] = [
-  'ifIndex', 'ifName', 'ifAlias', 'ifOperStatus', 'ifHighSpeed', 'ifHCInOctets', 'ifHCOutOctets', 'ifInErrors', 'ifOutErrors',
+  'ifIndex',
+  'ifName',
+  'ifAlias',
+  'ifOperStatus',
+  'ifHighSpeed',
+  'ifHCInOctets',
+  'ifHCOutOctets',
+  'ifInErrors',
+  'ifOutErrors',
 ];
 
 /** What is asked of one without. */
 export const narrowColumns: readonly Column[] = [
-  'ifIndex', 'ifDescr', 'ifOperStatus', 'ifSpeed', 'ifInOctets', 'ifOutOctets', 'ifInErrors', 'ifOutErrors',
+  'ifIndex',
+  'ifDescr',
+  'ifOperStatus',
+  'ifSpeed',
+  'ifInOctets',
+  'ifOutOctets',
+  'ifInErrors',
+  'ifOutErrors',
 ];

@@ -15,7 +15,8 @@ export interface MeterState {
 /** ms that counters may stand still before that means that there is no traffic. */
 const longestRepeat = 5000;
 
-const identity = ({ index, name, inOctets, outOctets }: CounterReading): string => `${index} ${name} ${inOctets} ${outOctets}`;
+const identity = ({ index, name, inOctets, outOctets }: CounterReading): string =>
+  `${index} ${name} ${inOctets} ${outOctets}`;
 
 function isRepeat(base: Reading, now: Reading): boolean {
   return (

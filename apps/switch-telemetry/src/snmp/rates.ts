@@ -55,9 +55,16 @@ export function secondsBetween(previous: Reading, current: Reading): number | un
 }
 
 /** How far a counter moved; undefined when it can't have done so in that time, thus was reset. */
-export function counterDelta(previous: bigint, current: bigint, bits: 32 | 64, seconds: number, speed: number): bigint | undefined {
+export function counterDelta(
+  previous: bigint,
+  current: bigint,
+  bits: 32 | 64,
+  seconds: number,
+  speed: number,
+): bigint | undefined {
   if (current >= previous) return current - previous;
   const delta = current - previous + (1n << BigInt(bits));
+  if (delta < 0n) return undefined;
   // It went over its top, or was set back (an interface that was taken away and came again). A wrap is as fast as traffic.
   const limit = speed > 0 ? speed * 1.5 : fastest;
   return (Number(delta) * 8) / seconds <= limit ? delta : undefined;
@@ -89,5 +96,7 @@ export function ratesBetween(previous: Reading | undefined, current: Reading): R
 function byIdentity(interfaces: readonly CounterReading[]): Map<string, CounterReading> {
   const count = new Map<string, number>();
   for (const { name } of interfaces) count.set(name, (count.get(name) ?? 0) + 1);
-  return new Map(interfaces.map((each) => [count.get(each.name) === 1 ? each.name : `${each.name}\0${each.index}`, each]));
+  return new Map(
+    interfaces.map((each) => [count.get(each.name) === 1 ? each.name : `${each.name}\0${each.index}`, each]),
+  );
 }

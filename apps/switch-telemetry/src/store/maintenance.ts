@@ -34,7 +34,10 @@ export class Maintenance extends GenServer {
       if (dropped.length > 0) logger.info({ dropped }, 'deleted old samples');
     } catch (error) {
       next = 30_000;
-      logger.warn({ error: (error as Error).message }, 'the partitions could not be looked after: trying again in 30 s');
+      logger.warn(
+        { error: (error as Error).message },
+        'the partitions could not be looked after: trying again in 30 s',
+      );
     }
     this.process.setTimer(next, tick);
   }

@@ -75,7 +75,9 @@ async function insertSamples(client: Queryable, rows: readonly SampleRow[]): Pro
 
 async function describe(client: Queryable, rows: readonly SampleRow[]): Promise<void> {
   // In one order on every node, so that two nodes writing the same rows don't wait for each other in a ring.
-  const ordered = [...rows].sort((a, b) => (a.device === b.device ? a.of.index - b.of.index : a.device < b.device ? -1 : 1));
+  const ordered = [...rows].sort((a, b) =>
+    a.device === b.device ? a.of.index - b.of.index : a.device < b.device ? -1 : 1,
+  );
   await client.query(
     `INSERT INTO interfaces (device, interface, name, alias, speed)
      SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::float8[])

@@ -42,6 +42,11 @@ export class SampleWriter extends GenServer {
     this.#writer?.push(rowsOf(sample));
   }
 
+  /** Writes what waits. @param timeout ms. @returns how many rows still wait. */
+  async flush(timeout: number): Promise<number> {
+    return (await this.#writer?.flush(timeout)) ?? 0;
+  }
+
   statistics(): BatchWriterStatistics {
     return this.#writer?.statistics() ?? { queued: 0, stored: 0, dropped: 0, rejected: 0, failures: 0, away: false };
   }

@@ -32,9 +32,14 @@ export class Store implements StoreReader {
    */
   static async open(options: StoreOptions, patience = 30_000): Promise<Store> {
     const { url, connections, applicationName, clock, logger } = options;
-    const pool = new Pool({ url, max: connections, logger, ...(applicationName === undefined ? {} : { applicationName }) });
+    const pool = new Pool({
+      url,
+      max: connections,
+      logger,
+      ...(applicationName === undefined ? {} : { applicationName }),
+    });
     const end = clock.monotonicTime() + patience;
-    for (let told = false; ; ) {
+    for (let told = false; ;) {
       try {
         const applied = await migrate(pool, migrations);
         if (applied.length > 0) logger.info({ applied }, 'the database has a new schema');
@@ -45,7 +50,9 @@ export class Store implements StoreReader {
         if (wrong || clock.monotonicTime() >= end) {
           await pool.end();
           const { host, pathname } = new URL(url);
-          throw new Error(`the database ${host}${pathname} cannot be used: ${message || String(code)}`, { cause: error });
+          throw new Error(`the database ${host}${pathname} cannot be used: ${message || String(code)}`, {
+            cause: error,
+          });
         }
         if (!told) logger.warn({ error: message }, 'the database is not there yet: trying again');
         told = true;
@@ -92,8 +99,15 @@ export class Store implements StoreReader {
   async samples(device: string, from: number, to: number, step: number): Promise<readonly InterfaceSeries[]> {
     if (!(step >= 1)) throw new RangeError('step must be at least 1 second');
     if (!(to > from) || !Number.isFinite(from) || !Number.isFinite(to)) throw new RangeError('to must be after from');
-    if ((to - from) / 1000 / step > maxSteps) throw new RangeError(`the range may hold at most ${maxSteps} steps: choose a larger step`);
-    const { rows } = await this.pool.query<{ interface: number; name: string | null; at: Date; in_bps: number | null; out_bps: number | null }>(
+    if ((to - from) / 1000 / step > maxSteps)
+      throw new RangeError(`the range may hold at most ${maxSteps} steps: choose a larger step`);
+    const { rows } = await this.pool.query<{
+      interface: number;
+      name: string | null;
+      at: Date;
+      in_bps: number | null;
+      out_bps: number | null;
+    }>(
       `SELECT s.interface, i.name, s.at, s.in_bps, s.out_bps
        FROM (
          SELECT interface, date_bin(make_interval(secs => $4), at, 'epoch') AS at, avg(in_bps) AS in_bps, avg(out_bps) AS out_bps
@@ -106,7 +120,8 @@ export class Store implements StoreReader {
     const series: { index: number; name: string; points: SeriesPoint[] }[] = [];
     for (const row of rows) {
       let last = series.at(-1);
-      if (last?.index !== row.interface) series.push((last = { index: row.interface, name: row.name ?? String(row.interface), points: [] }));
+      if (last?.index !== row.interface)
+        series.push((last = { index: row.interface, name: row.name ?? String(row.interface), points: [] }));
       last.points.push({ at: row.at.getTime(), in_bps: row.in_bps, out_bps: row.out_bps });
     }
     return series;

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { dueAfter, dueBy, gridOf, nextDue } from '../../src/collector/schedule.ts';
 
-const grid = fc.integer({ min: 100, max: 10_000 }).chain((interval) => fc.record({ interval: fc.constant(interval), phase: fc.nat(interval - 1) }));
+const grid = fc
+  .integer({ min: 100, max: 10_000 })
+  .chain((interval) => fc.record({ interval: fc.constant(interval), phase: fc.nat(interval - 1) }));
 const time = fc.integer({ min: 1_700_000_000_000, max: 1_900_000_000_000 });
 
 test('due times lie on the grid, one in each interval', () => {
@@ -19,14 +21,19 @@ test('due times lie on the grid, one in each interval', () => {
 
 test('without failures there is no drift and no gap, whatever the delays below an interval', () => {
   fc.assert(
-    fc.property(grid, time, fc.array(fc.double({ min: 0, max: 0.9, noNaN: true }), { minLength: 2, maxLength: 30 }), (grid, start, delays) => {
-      let last = dueAfter(grid, start);
-      for (const delay of delays) {
-        const next = nextDue(grid, last, last + Math.floor(delay * grid.interval), 0);
-        assert.equal(next, last + grid.interval);
-        last = next;
-      }
-    }),
+    fc.property(
+      grid,
+      time,
+      fc.array(fc.double({ min: 0, max: 0.9, noNaN: true }), { minLength: 2, maxLength: 30 }),
+      (grid, start, delays) => {
+        let last = dueAfter(grid, start);
+        for (const delay of delays) {
+          const next = nextDue(grid, last, last + Math.floor(delay * grid.interval), 0);
+          assert.equal(next, last + grid.interval);
+          last = next;
+        }
+      },
+    ),
   );
 });
 

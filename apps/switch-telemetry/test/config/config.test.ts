@@ -34,8 +34,16 @@ test('defaults', () => {
 
 test('what is given is taken', () => {
   const config = readNodeConfig({
-    ...good, NODE_ROLE: 'collector', CLUSTER_DNS: 'nodes.internal', CLUSTER_NODES: 'a@10.0.0.1, b@10.0.0.2', DATABASE_URL: 'postgres://u:p@h/d',
-    PORT: '8080', PHX_HOST: 'example.org', POLL_INTERVAL: '5000', ERL_EPMD_PORT: '14369', INVENTORY: '/etc/devices.json',
+    ...good,
+    NODE_ROLE: 'collector',
+    CLUSTER_DNS: 'nodes.internal',
+    CLUSTER_NODES: 'a@10.0.0.1, b@10.0.0.2',
+    DATABASE_URL: 'postgres://u:p@h/d',
+    PORT: '8080',
+    PHX_HOST: 'example.org',
+    POLL_INTERVAL: '5000',
+    ERL_EPMD_PORT: '14369',
+    INVENTORY: '/etc/devices.json',
   });
   assert.deepEqual(config.roles, ['collector']);
   assert.equal(config.clusterDns, 'nodes.internal');
@@ -52,10 +60,30 @@ test('RELEASE_NAME alone names a node of this machine; an empty variable is none
 
 test('all faults in one message, and no secret in it', () => {
   const faults = faultsOf(() =>
-    readNodeConfig({ NODE_ROLE: 'server', RELEASE_NODE: 'no-host', PORT: '70000', POLL_INTERVAL: '1s', SECRET_KEY_BASE: 'hush', DATABASE_URL: 'mysql://u:hush@h/d', CLUSTER_NODES: 'a@b,,c' }),
+    readNodeConfig({
+      NODE_ROLE: 'server',
+      RELEASE_NODE: 'no-host',
+      PORT: '70000',
+      POLL_INTERVAL: '1s',
+      SECRET_KEY_BASE: 'hush',
+      DATABASE_URL: 'mysql://u:hush@h/d',
+      CLUSTER_NODES: 'a@b,,c',
+    }),
   );
-  const named = faults.map((fault) => fault.split(' ')[0]).sort();
-  assert.deepEqual([...new Set(named)], ['CLUSTER_NODES', 'DATABASE_URL', 'NODE_ROLE', 'POLL_INTERVAL', 'PORT', 'RELEASE_COOKIE', 'RELEASE_NODE', 'SECRET_KEY_BASE']);
+  const named = faults.map((fault) => fault.split(' ')[0] ?? '').sort((a, b) => (a < b ? -1 : 1));
+  assert.deepEqual(
+    [...new Set(named)],
+    [
+      'CLUSTER_NODES',
+      'DATABASE_URL',
+      'NODE_ROLE',
+      'POLL_INTERVAL',
+      'PORT',
+      'RELEASE_COOKIE',
+      'RELEASE_NODE',
+      'SECRET_KEY_BASE',
+    ],
+  );
   assert.doesNotMatch(faults.join('\n'), /hush/);
 });
 
@@ -73,5 +101,8 @@ for (const [variable, change] of Object.entries({
 test('a collector needs no SECRET_KEY_BASE; the launcher needs nothing', () => {
   readNodeConfig({ ...good, NODE_ROLE: 'collector', SECRET_KEY_BASE: undefined });
   readLaunchConfig({});
-  assert.deepEqual(faultsOf(() => readLaunchConfig({ PORT: '-1' })), ['PORT must be a whole number from 0 to 65535']);
+  assert.deepEqual(
+    faultsOf(() => readLaunchConfig({ PORT: '-1' })),
+    ['PORT must be a whole number from 0 to 65535'],
+  );
 });

@@ -25,8 +25,14 @@ test('both versions are read', () => {
   assert.deepEqual(devices, [
     { id: 'a', address: '10.0.0.1:161', access: { version: '2c', community: 'public' } },
     {
-      id: 'b', address: '[fe80::1]:1161',
-      access: { version: '3', user: 'u', auth: { protocol: 'sha256', key: '12345678' }, priv: { protocol: 'aes', key: '87654321' } },
+      id: 'b',
+      address: '[fe80::1]:1161',
+      access: {
+        version: '3',
+        user: 'u',
+        auth: { protocol: 'sha256', key: '12345678' },
+        priv: { protocol: 'aes', key: '87654321' },
+      },
     },
     { id: 'c', address: 'switch.example:161', access: { version: '3', user: 'u' } },
   ]);
@@ -68,13 +74,15 @@ test('every fault is named with its line, in the order of the lines', () => {
 
 test('the same address under two names is a fault', () => {
   assert.match(
-    faults('{"devices":[{"id":"a","address":"h","version":"2c","community":"x"},\n{"id":"b","address":"h:161","version":"2c","community":"x"}]}').join(),
+    faults(
+      '{"devices":[{"id":"a","address":"h","version":"2c","community":"x"},\n{"id":"b","address":"h:161","version":"2c","community":"x"}]}',
+    ).join(),
     /^2: "b" has the same address as "a"/,
   );
 });
 
 for (const [what, text, fault] of [
-  ['no JSON', '{\n "devices": [\n {"id" "x"}', "3: expected ':', found \"\\\"\""],
+  ['no JSON', '{\n "devices": [\n {"id" "x"}', '3: expected \':\', found "\\""'],
   ['cut off', '{"devices": [', '1: expected a value, found the end of the file'],
   ['a key twice', '{"devices": [{"id": "a",\n "id": "b"}]}', '2: "id" is there twice'],
   ['an open text', '{"devices": [\n{"id": "a', '2: this text has no closing quote'],
@@ -90,20 +98,31 @@ test('any JSON is read as JSON.parse reads it, and no text makes the reader thro
   const plain = ({ value }: Located): unknown =>
     value instanceof Map
       ? Object.fromEntries([...value].map(([key, item]) => [key, plain(item as Located)]))
-      : Array.isArray(value) ? value.map((item) => plain(item as Located)) : value;
+      : Array.isArray(value)
+        ? value.map((item) => plain(item as Located))
+        : value;
   fc.assert(
-    fc.property(fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('"__proto__"')), fc.nat(2), (value, indent) => {
-      const text = JSON.stringify(value, undefined, indent);
-      assert.deepEqual(plain(parseLocated(text)), JSON.parse(text));
-    }),
+    fc.property(
+      fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('"__proto__"')),
+      fc.nat(2),
+      (value, indent) => {
+        const text = JSON.stringify(value, undefined, indent);
+        assert.deepEqual(plain(parseLocated(text)), JSON.parse(text));
+      },
+    ),
   );
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '1', 'a', '\n', ' ') }), (text) => {
-    try {
-      parseInventory(text);
-    } catch (error) {
-      assert.ok(error instanceof InventoryError);
-    }
-  }));
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '1', 'a', '\n', ' ') }),
+      (text) => {
+        try {
+          parseInventory(text);
+        } catch (error) {
+          assert.ok(error instanceof InventoryError);
+        }
+      },
+    ),
+  );
 });
 
 test('what is written is read again', () => {
@@ -111,10 +130,15 @@ test('what is written is read again', () => {
   const key = fc.string({ minLength: 8, maxLength: 20 });
   const access: fc.Arbitrary<Device['access']> = fc.oneof(
     fc.record({ version: fc.constant('2c' as const), community: fc.string({ minLength: 1 }) }, plain),
-    fc.record({
-      version: fc.constant('3' as const), user: fc.string({ minLength: 1 }),
-      auth: fc.record({ protocol: fc.constantFrom(...authProtocols), key }, plain), priv: fc.record({ protocol: fc.constantFrom(...privProtocols), key }, plain),
-    }, plain),
+    fc.record(
+      {
+        version: fc.constant('3' as const),
+        user: fc.string({ minLength: 1 }),
+        auth: fc.record({ protocol: fc.constantFrom(...authProtocols), key }, plain),
+        priv: fc.record({ protocol: fc.constantFrom(...privProtocols), key }, plain),
+      },
+      plain,
+    ),
   );
   fc.assert(
     fc.property(fc.array(access, { minLength: 1, maxLength: 5 }), (each) => {

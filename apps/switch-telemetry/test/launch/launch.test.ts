@@ -13,7 +13,14 @@ import { temporaryDirectory } from '../../../../packages/beamish/test/support/te
 import { isAlive } from '@beamish/postgres';
 
 const file = (name: string): string => join(import.meta.dirname, '../../src', name);
-const unset = { INVENTORY: undefined, DATABASE_URL: undefined, PORT: undefined, DATA_DIR: undefined, RELEASE_COOKIE: undefined, NODE_ROLE: undefined };
+const unset = {
+  INVENTORY: undefined,
+  DATABASE_URL: undefined,
+  PORT: undefined,
+  DATA_DIR: undefined,
+  RELEASE_COOKIE: undefined,
+  NODE_ROLE: undefined,
+};
 
 interface Event {
   readonly event: string;
@@ -23,7 +30,11 @@ interface Event {
   readonly line?: string;
 }
 
-const eventsOf = (child: Child): Event[] => child.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Event);
+const eventsOf = (child: Child): Event[] =>
+  child.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Event);
 const latest = (child: Child, name: string): Event => {
   const found = eventsOf(child).findLast((event) => event.event === 'started' && event.name === name);
   assert.ok(found, `no ${name}: ${child.output}`);
@@ -32,12 +43,20 @@ const latest = (child: Child, name: string): Event => {
 const parts = ['database', 'simulator', 'collector1', 'collector2', 'web1', 'web2'];
 
 async function launched(directory: string, env: Readonly<Record<string, string>> = {}): Promise<Child> {
-  const child = startNode(file('launch.ts'), ['--json'], { grace: 8000, env: { ...unset, DATA_DIR: directory, PORT: '0', SIMULATOR_FAULTS: 'off', ...env } });
+  const child = startNode(file('launch.ts'), ['--json'], {
+    grace: 8000,
+    env: { ...unset, DATA_DIR: directory, PORT: '0', SIMULATOR_FAULTS: 'off', ...env },
+  });
   await child.waitForOutput(/^\{"event":"ready"/m, 120_000);
   return child;
 }
 
-async function refused(env: Readonly<Record<string, string | undefined>>, expected: RegExp, program = 'launch.ts', args: string[] = []): Promise<void> {
+async function refused(
+  env: Readonly<Record<string, string | undefined>>,
+  expected: RegExp,
+  program = 'launch.ts',
+  args: string[] = [],
+): Promise<void> {
   await using directory = await temporaryDirectory();
   await using child = startNode(file(program), args, { env: { ...unset, DATA_DIR: directory.path, ...env } });
   const { code } = await child.exited;
@@ -49,7 +68,8 @@ async function refused(env: Readonly<Record<string, string | undefined>>, expect
 test('--help says what there is', async () => {
   await using child = startNode(file('launch.ts'), ['--help'], { env: unset });
   assert.equal((await child.exited).code, 0);
-  for (const variable of ['PORT', 'INVENTORY', 'DATABASE_URL', 'DATA_DIR']) assert.match(child.stdout, new RegExp(variable));
+  for (const variable of ['PORT', 'INVENTORY', 'DATABASE_URL', 'DATA_DIR'])
+    assert.match(child.stdout, new RegExp(variable));
 });
 
 test('an unknown argument, bad variables, a bad inventory: refused with all faults, before anything is started', async () => {
@@ -57,7 +77,10 @@ test('an unknown argument, bad variables, a bad inventory: refused with all faul
   await refused({ PORT: 'x', POLL_INTERVAL: '1' }, /PORT must be.*\n.*POLL_INTERVAL must be/);
   await refused({ INVENTORY: '/nowhere/inventory.json' }, /INVENTORY cannot be read/);
   await using directory = await temporaryDirectory();
-  await writeFile(directory.file('bad.json'), '{ "devices": [\n{ "id": "a", "address": "x:99999", "version": "7" },\n{ "id": "a" } ] }');
+  await writeFile(
+    directory.file('bad.json'),
+    '{ "devices": [\n{ "id": "a", "address": "x:99999", "version": "7" },\n{ "id": "a" } ] }',
+  );
   await refused({ INVENTORY: directory.file('bad.json') }, /line 2: the address.*\n.*line 2: the SNMP version "7".*\n/);
   await refused({ NODE_ROLE: 'both' }, /RELEASE_COOKIE must be set.*\n.*|RELEASE_NODE/, 'main.ts');
 });
@@ -73,66 +96,86 @@ test('a port in use is one clear line', async () => {
   }
 });
 
-test('a running application: a second one is refused, dead parts come back, a wrong cookie is told, kill -9 of the launcher ends all', { timeout: 200_000 }, async (t) => {
-  await using directory = await temporaryDirectory();
-  const epmd = await freePort();
-  await using app = await launched(directory.path, { ERL_EPMD_PORT: String(epmd), RELEASE_COOKIE: 'right' });
-  const devices = async (): Promise<{ id: string; state: string; last_poll: number }[]> =>
-    (await (await fetch(`${latest(app, 'web1').address}/api/devices`)).json()) as { id: string; state: string; last_poll: number }[];
-  const allUp = async (): Promise<boolean> => (await devices()).filter(({ state }) => state === 'up').length === 24;
-  await eventually(allUp, { timeout: 20_000, describe: 'all devices are up' });
+test(
+  'a running application: a second one is refused, dead parts come back, a wrong cookie is told, kill -9 of the launcher ends all',
+  { timeout: 200_000 },
+  async (t) => {
+    await using directory = await temporaryDirectory();
+    const epmd = await freePort();
+    await using app = await launched(directory.path, { ERL_EPMD_PORT: String(epmd), RELEASE_COOKIE: 'right' });
+    const devices = async (): Promise<{ id: string; state: string; last_poll: number }[]> =>
+      (await (await fetch(`${latest(app, 'web1').address}/api/devices`)).json()) as {
+        id: string;
+        state: string;
+        last_poll: number;
+      }[];
+    const allUp = async (): Promise<boolean> => (await devices()).filter(({ state }) => state === 'up').length === 24;
+    await eventually(allUp, { timeout: 20_000, describe: 'all devices are up' });
 
-  await refused({ DATA_DIR: directory.path, PORT: '0' }, /already runs on .* \(pid \d+\)/);
+    await refused({ DATA_DIR: directory.path, PORT: '0' }, /already runs on .* \(pid \d+\)/);
 
-  await refused(
-    {
-      NODE_ROLE: 'collector', RELEASE_NODE: 'stranger@127.0.0.1', RELEASE_COOKIE: 'wrong', ERL_EPMD_PORT: String(epmd),
-      CLUSTER_NODES: 'collector1@127.0.0.1', DATABASE_URL: latest(app, 'database').address,
-    },
-    /collector1@127\.0\.0\.1 has another cookie: RELEASE_COOKIE must be the same/,
-    'main.ts',
-  );
+    await refused(
+      {
+        NODE_ROLE: 'collector',
+        RELEASE_NODE: 'stranger@127.0.0.1',
+        RELEASE_COOKIE: 'wrong',
+        ERL_EPMD_PORT: String(epmd),
+        CLUSTER_NODES: 'collector1@127.0.0.1',
+        DATABASE_URL: latest(app, 'database').address,
+      },
+      /collector1@127\.0\.0\.1 has another cookie: RELEASE_COOKIE must be the same/,
+      'main.ts',
+    );
 
-  for (const name of ['simulator', 'web2', 'database']) {
-    const { pid = 0 } = latest(app, name);
-    process.kill(pid, 'SIGKILL');
-    await eventually(() => latest(app, name).pid !== pid, { timeout: 30_000, describe: `${name} is back` });
-    assert.ok(eventsOf(app).some(({ line }) => line?.includes(`${name} (pid ${pid}) has ended (SIGKILL)`)));
-  }
-  const since = Date.now();
-  let behind: unknown[] = [];
-  await eventually(
-    async () => {
-      behind = (await devices()).filter(({ state, last_poll }) => state !== 'up' || last_poll <= since);
-      return behind.length === 0;
-    },
-    { timeout: 60_000, describe: () => `all are polled again: ${JSON.stringify(behind)}\n${app.output.slice(-3000)}` },
-  );
-  await eventually(async () => (await fetch(`${latest(app, 'web1').address}/readyz`)).status === 200, { timeout: 20_000 });
+    for (const name of ['simulator', 'web2', 'database']) {
+      const { pid = 0 } = latest(app, name);
+      process.kill(pid, 'SIGKILL');
+      await eventually(() => latest(app, name).pid !== pid, { timeout: 30_000, describe: `${name} is back` });
+      assert.ok(eventsOf(app).some(({ line }) => line?.includes(`${name} (pid ${pid}) has ended (SIGKILL)`)));
+    }
+    const since = Date.now();
+    let behind: unknown[] = [];
+    await eventually(
+      async () => {
+        behind = (await devices()).filter(({ state, last_poll }) => state !== 'up' || last_poll <= since);
+        return behind.length === 0;
+      },
+      {
+        timeout: 60_000,
+        describe: () => `all are polled again: ${JSON.stringify(behind)}\n${app.output.slice(-3000)}`,
+      },
+    );
+    await eventually(async () => (await fetch(`${latest(app, 'web1').address}/readyz`)).status === 200, {
+      timeout: 20_000,
+    });
 
-  const pids = parts.map((name) => latest(app, name).pid ?? 0);
-  app.kill('SIGKILL');
-  const killed = performance.now();
-  await eventually(() => pids.every((pid) => !isAlive(pid)), { timeout: 10_000, describe: 'the parts end by themselves' });
-  t.diagnostic(`after kill -9 of the launcher everything had ended in ${Math.round(performance.now() - killed)} ms`);
-  assert.ok(performance.now() - killed < 6000);
+    const pids = parts.map((name) => latest(app, name).pid ?? 0);
+    app.kill('SIGKILL');
+    const killed = performance.now();
+    await eventually(() => pids.every((pid) => !isAlive(pid)), {
+      timeout: 10_000,
+      describe: 'the parts end by themselves',
+    });
+    t.diagnostic(`after kill -9 of the launcher everything had ended in ${Math.round(performance.now() - killed)} ms`);
+    assert.ok(performance.now() - killed < 6000);
 
-  // The second run on the same data, while a copy of the application runs beside it.
-  await using otherDirectory = await temporaryDirectory();
-  await using copy = await launched(otherDirectory.path);
-  const again = performance.now();
-  await using second = await launched(directory.path, { ERL_EPMD_PORT: String(epmd), RELEASE_COOKIE: 'right' });
-  t.diagnostic(`the second run was ready in ${Math.round(performance.now() - again)} ms`);
-  assert.ok(performance.now() - again < 15_000);
-  assert.equal(latest(second, 'database').address, latest(app, 'database').address);
+    // The second run on the same data, while a copy of the application runs beside it.
+    await using otherDirectory = await temporaryDirectory();
+    await using copy = await launched(otherDirectory.path);
+    const again = performance.now();
+    await using second = await launched(directory.path, { ERL_EPMD_PORT: String(epmd), RELEASE_COOKIE: 'right' });
+    t.diagnostic(`the second run was ready in ${Math.round(performance.now() - again)} ms`);
+    assert.ok(performance.now() - again < 15_000);
+    assert.equal(latest(second, 'database').address, latest(app, 'database').address);
 
-  for (const each of [second, copy]) {
-    const all = parts.map((name) => latest(each, name).pid ?? 0);
-    const ended = performance.now();
-    each.kill(each === copy ? 'SIGINT' : 'SIGTERM');
-    assert.deepEqual(await each.exited, { code: 0, signal: null }, each.output);
-    t.diagnostic(`ended in ${Math.round(performance.now() - ended)} ms`);
-    assert.ok(performance.now() - ended < 5000);
-    assert.deepEqual(all.filter(isAlive), []);
-  }
-});
+    for (const each of [second, copy]) {
+      const all = parts.map((name) => latest(each, name).pid ?? 0);
+      const ended = performance.now();
+      each.kill(each === copy ? 'SIGINT' : 'SIGTERM');
+      assert.deepEqual(await each.exited, { code: 0, signal: null }, each.output);
+      t.diagnostic(`ended in ${Math.round(performance.now() - ended)} ms`);
+      assert.ok(performance.now() - ended < 5000);
+      assert.deepEqual(all.filter(isAlive), []);
+    }
+  },
+);

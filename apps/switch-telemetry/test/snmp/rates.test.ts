@@ -8,8 +8,16 @@ const top32 = 2n ** 32n;
 
 function reading(uptime: number, time: number, ...interfaces: (Partial<CounterReading> & { name: string })[]): Reading {
   return {
-    uptime, time,
-    interfaces: interfaces.map((each, at) => ({ index: at + 1, inOctets: 0n, outOctets: 0n, bits: 64, speed: 1e9, ...each })),
+    uptime,
+    time,
+    interfaces: interfaces.map((each, at) => ({
+      index: at + 1,
+      inOctets: 0n,
+      outOctets: 0n,
+      bits: 64,
+      speed: 1e9,
+      ...each,
+    })),
   };
 }
 
@@ -63,7 +71,10 @@ const tables: readonly { what: string; before: Reading | undefined; now: Reading
     what: 'an interface that got another index is known by its name',
     before: reading(0, 0, { name: 'a', index: 1, inOctets: 1000n }, { name: 'b', index: 2, inOctets: 90_000n }),
     now: reading(100, 1000, { name: 'b', index: 1, inOctets: 91_000n }, { name: 'a', index: 3, inOctets: 2000n }),
-    expected: [{ in: 8000, out: 0 }, { in: 8000, out: 0 }],
+    expected: [
+      { in: 8000, out: 0 },
+      { in: 8000, out: 0 },
+    ],
   },
   {
     what: 'an index that another interface got is not compared',
@@ -103,17 +114,27 @@ test("an answer that was late on its way is measured by the agent's clock", () =
 test('any traffic at a constant rate is found again, wherever the counter stands and however often it wraps', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(32 as const, 64 as const), fc.bigInt(0n, top64 - 1n), fc.integer({ min: 0, max: 100_000_000 }),
-      fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 100, max: 5000 }),
+      fc.constantFrom(32 as const, 64 as const),
+      fc.bigInt(0n, top64 - 1n),
+      fc.integer({ min: 0, max: 100_000_000 }),
+      fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      fc.integer({ min: 100, max: 5000 }),
       (bits, start, perSecond, uptime, centiseconds) => {
         const modulus = 1n << BigInt(bits);
         const delta = BigInt(Math.round((perSecond * centiseconds) / 100));
         fc.pre(delta < modulus);
         const from = start % modulus;
         const before = reading(uptime, 0, { name: 'a', bits, inOctets: from });
-        const now = reading((uptime + centiseconds) % 2 ** 32, centiseconds * 10, { name: 'a', bits, inOctets: (from + delta) % modulus });
+        const now = reading((uptime + centiseconds) % 2 ** 32, centiseconds * 10, {
+          name: 'a',
+          bits,
+          inOctets: (from + delta) % modulus,
+        });
         const [rate] = ratesBetween(before, now);
-        assert.ok(rate?.in !== null && rate !== undefined && Math.abs(rate.in - (Number(delta) * 8 * 100) / centiseconds) < 1, JSON.stringify(rate));
+        assert.ok(
+          rate?.in !== null && rate !== undefined && Math.abs(rate.in - (Number(delta) * 8 * 100) / centiseconds) < 1,
+          JSON.stringify(rate),
+        );
       },
     ),
   );
@@ -121,11 +142,16 @@ test('any traffic at a constant rate is found again, wherever the counter stands
 
 test('no reading whatever gives a rate that is negative, no number, or after a set-back faster than the port', () => {
   const any = fc.record({
-    uptime: fc.nat(2 ** 32 - 1), time: fc.double({ min: 0, max: 1e7, noNaN: true }),
+    uptime: fc.nat(2 ** 32 - 1),
+    time: fc.double({ min: 0, max: 1e7, noNaN: true }),
     interfaces: fc.array(
       fc.record({
-        index: fc.integer({ min: 1, max: 4 }), name: fc.constantFrom('a', 'b', 'c'), inOctets: fc.bigInt(0n, top64 - 1n),
-        outOctets: fc.bigInt(0n, top64 - 1n), bits: fc.constantFrom(32 as const, 64 as const), speed: fc.constantFrom(0, 1e7, 1e9, 1e11),
+        index: fc.integer({ min: 1, max: 4 }),
+        name: fc.constantFrom('a', 'b', 'c'),
+        inOctets: fc.bigInt(0n, top64 - 1n),
+        outOctets: fc.bigInt(0n, top64 - 1n),
+        bits: fc.constantFrom(32 as const, 64 as const),
+        speed: fc.constantFrom(0, 1e7, 1e9, 1e11),
       }),
       { maxLength: 5 },
     ),

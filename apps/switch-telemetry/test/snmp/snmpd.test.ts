@@ -14,12 +14,17 @@ import { type Snmpd, startSnmpd } from '../support/snmpd.ts';
 const { clock } = realWorld();
 
 function procNetDev(): Map<string, { in: number; out: number }> {
-  const lines = readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2).filter((line) => line.includes(':'));
-  return new Map(lines.map((line) => {
-    const [name = '', rest = ''] = line.split(':');
-    const fields = rest.trim().split(/\s+/).map(Number);
-    return [name.trim(), { in: fields[0] ?? 0, out: fields[8] ?? 0 }];
-  }));
+  const lines = readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .slice(2)
+    .filter((line) => line.includes(':'));
+  return new Map(
+    lines.map((line) => {
+      const [name = '', rest = ''] = line.split(':');
+      const fields = rest.trim().split(/\s+/).map(Number);
+      return [name.trim(), { in: fields[0] ?? 0, out: fields[8] ?? 0 }];
+    }),
+  );
 }
 
 suite("Debian's snmpd", skipUnless('snmpd'), () => {
@@ -64,10 +69,13 @@ suite("Debian's snmpd", skipUnless('snmpd'), () => {
       assert.ok(first !== undefined && last !== undefined);
       const truth = ((last.octets - first.octets) * 8) / ((last.time - first.time) / 1000);
       let weighted = 0;
-      for (const [at, move] of rest.entries()) weighted += (move.rate ?? 0) * (move.time - (rest[at - 1] ?? first).time);
+      for (const [at, move] of rest.entries())
+        weighted += (move.rate ?? 0) * (move.time - (rest[at - 1] ?? first).time);
       const measured = weighted / (last.time - first.time);
       const apart = Math.abs(measured / truth - 1);
-      t.diagnostic(`lo: ${(truth / 1e6).toFixed(2)} Mbit/s by /proc, ${(measured / 1e6).toFixed(2)} by SNMP, apart ${(apart * 100).toFixed(2)} %`);
+      t.diagnostic(
+        `lo: ${(truth / 1e6).toFixed(2)} Mbit/s by /proc, ${(measured / 1e6).toFixed(2)} by SNMP, apart ${(apart * 100).toFixed(2)} %`,
+      );
       assert.ok(apart < 0.02, `${measured} against ${truth}`);
     } finally {
       clearInterval(traffic);
@@ -94,7 +102,21 @@ suite("net-snmp's commands on simulated switches", skipUnless('snmpwalk', 'snmpg
     assert.match(bulk, /31\.1\.1\.1\.1\.1 = STRING: "?Te1\/1\/1/);
     const v3 = simulator.inventory[5];
     assert.equal(v3?.access.version, '3');
-    const keys = ['-v3', '-l', 'authPriv', '-u', 'telemetry', '-a', 'SHA', '-A', 'simulated-auth', '-x', 'AES', '-X', 'simulated-priv'];
+    const keys = [
+      '-v3',
+      '-l',
+      'authPriv',
+      '-u',
+      'telemetry',
+      '-a',
+      'SHA',
+      '-A',
+      'simulated-auth',
+      '-x',
+      'AES',
+      '-X',
+      'simulated-priv',
+    ];
     assert.match(await run('snmpget', ...keys, v3?.address ?? '', '.1.3.6.1.2.1.1.5.0'), /sw-06\.switch\.example/);
   });
 });

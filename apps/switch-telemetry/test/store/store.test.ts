@@ -26,10 +26,25 @@ const open = async (url?: string): Promise<Store> =>
 
 function sample(device: string, at: number, rate: number | null, interfaces = 2): Sample {
   return {
-    device, at, owner: 'one@127.0.0.1', state: 'up', uptime: 5, name: device, poll_ms: 3,
+    device,
+    at,
+    owner: 'one@127.0.0.1',
+    state: 'up',
+    uptime: 5,
+    name: device,
+    poll_ms: 3,
     interfaces: Array.from({ length: interfaces }, (_, each) => ({
-      index: each + 1, name: `Gi0/${each + 1}`, alias: '', oper: 'up' as const, speed: 1e9,
-      in_bps: rate, out_bps: rate === null ? null : rate / 2, in_octets: '18446744073709551615', out_octets: '7', in_errors: 0, out_errors: 4_294_967_295,
+      index: each + 1,
+      name: `Gi0/${each + 1}`,
+      alias: '',
+      oper: 'up' as const,
+      speed: 1e9,
+      in_bps: rate,
+      out_bps: rate === null ? null : rate / 2,
+      in_octets: '18446744073709551615',
+      out_octets: '7',
+      in_errors: 0,
+      out_errors: 4_294_967_295,
     })),
   };
 }
@@ -39,10 +54,23 @@ const noon = Date.parse('2026-05-01T12:00:00Z');
 test('samples by step: means, gaps left out, names of interfaces, both ends', async () => {
   await using store = await open();
   const table = new SampleTable(store.pool, new DailyPartitions(store.pool, 'samples'));
-  for (const [second, rate] of [[0, null], [1, 100], [4, 300], [9, 500], [10, 700]] as const) await table.write(rowsOf(sample('sw', noon + second * 1000, rate)));
+  for (const [second, rate] of [
+    [0, null],
+    [1, 100],
+    [4, 300],
+    [9, 500],
+    [10, 700],
+  ] as const)
+    await table.write(rowsOf(sample('sw', noon + second * 1000, rate)));
   await table.write(rowsOf(sample('other', noon, 1)));
   const series = await store.samples('sw', noon, noon + 10_000, 5);
-  assert.deepEqual(series.map(({ index, name }) => [index, name]), [[1, 'Gi0/1'], [2, 'Gi0/2']]);
+  assert.deepEqual(
+    series.map(({ index, name }) => [index, name]),
+    [
+      [1, 'Gi0/1'],
+      [2, 'Gi0/2'],
+    ],
+  );
   assert.deepEqual(series[0]?.points, [
     { at: noon, in_bps: 200, out_bps: 100 },
     { at: noon + 5000, in_bps: 500, out_bps: 250 },
@@ -56,20 +84,34 @@ test('samples by step: means, gaps left out, names of interfaces, both ends', as
 test('the same samples written by two at once, and again, are there once', async () => {
   await using store = await open();
   const tables = [1, 2].map(() => new SampleTable(store.pool, new DailyPartitions(store.pool, 'samples')));
-  const rows = Array.from({ length: 50 }, (_, at) => rowsOf(sample(`sw-${at % 5}`, noon + 86_400_000 * (at % 3) + at, 1))).flat();
+  const rows = Array.from({ length: 50 }, (_, at) =>
+    rowsOf(sample(`sw-${at % 5}`, noon + 86_400_000 * (at % 3) + at, 1)),
+  ).flat();
   await Promise.all(tables.map((table) => table.write(rows)));
   await tables[0]?.write(rows);
-  const { rows: counted } = await store.pool.query<{ n: number; octets: string }>('SELECT count(*)::int AS n, max(in_octets)::text AS octets FROM samples');
+  const { rows: counted } = await store.pool.query<{ n: number; octets: string }>(
+    'SELECT count(*)::int AS n, max(in_octets)::text AS octets FROM samples',
+  );
   assert.deepEqual(counted, [{ n: 100, octets: '18446744073709551615' }]);
 });
 
 test('the inventory is made to be what was saved; keys are not among what the web gets', async () => {
   await using store = await open();
-  const device = (id: string, address: string): Device => ({ id, address, access: { version: '2c', community: 'secret' } });
-  await Promise.all([store.saveInventory([device('a', 'h:1'), device('b', 'h:2')]), store.saveInventory([device('a', 'h:1'), device('b', 'h:2')])]);
+  const device = (id: string, address: string): Device => ({
+    id,
+    address,
+    access: { version: '2c', community: 'secret' },
+  });
+  await Promise.all([
+    store.saveInventory([device('a', 'h:1'), device('b', 'h:2')]),
+    store.saveInventory([device('a', 'h:1'), device('b', 'h:2')]),
+  ]);
   await store.saveInventory([device('b', 'h:3'), device('c', 'h:4')]);
   assert.deepEqual(await store.inventory(), [device('b', 'h:3'), device('c', 'h:4')]);
-  assert.deepEqual(await store.devices(), [{ id: 'b', address: 'h:3', version: '2c' }, { id: 'c', address: 'h:4', version: '2c' }]);
+  assert.deepEqual(await store.devices(), [
+    { id: 'b', address: 'h:3', version: '2c' },
+    { id: 'c', address: 'h:4', version: '2c' },
+  ]);
 });
 
 test('several nodes open an empty database at once', async () => {
@@ -120,7 +162,11 @@ test('partitions are made ahead, and old samples deleted', async () => {
   await using runtime = new Runtime({ world });
   await runtime.startServer(Maintenance, [store, 7], {});
   const kept = async (): Promise<string[]> =>
-    (await store.pool.query<{ name: string }>("SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'samples'::regclass ORDER BY 1")).rows.map(({ name }) => name);
+    (
+      await store.pool.query<{ name: string }>(
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'samples'::regclass ORDER BY 1",
+      )
+    ).rows.map(({ name }) => name);
   const named = (at: number): string => `samples_${new Date(at).toISOString().slice(0, 10).replaceAll('-', '')}`;
   const wanted = [-2, 0, 1, 2].map((days) => named(now + days * day));
   await eventually(async () => (await kept()).join() === wanted.join(), { describe: `partitions ${wanted.join()}` });
@@ -129,9 +175,13 @@ test('partitions are made ahead, and old samples deleted', async () => {
 test('a database that is not there, or refuses, is one clear line', async () => {
   await assert.rejects(
     Store.open({ url: 'postgres://u:secret@127.0.0.1:1/none', connections: 1, clock: world.clock, logger }, 300),
-    (error: Error) => /the database 127\.0\.0\.1:1\/none cannot be used/.test(error.message) && !error.message.includes('secret'),
+    (error: Error) =>
+      /the database 127\.0\.0\.1:1\/none cannot be used/.test(error.message) && !error.message.includes('secret'),
   );
   const url = new URL(await server.database());
   url.password = 'wrong';
-  await assert.rejects(Store.open({ url: url.href, connections: 1, clock: world.clock, logger }), /cannot be used: password authentication failed/);
+  await assert.rejects(
+    Store.open({ url: url.href, connections: 1, clock: world.clock, logger }),
+    /cannot be used: password authentication failed/,
+  );
 });

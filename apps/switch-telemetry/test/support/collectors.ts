@@ -29,6 +29,9 @@ class MemoryWriter extends GenServer {
   store(sample: Sample): void {
     this.#stored.samples.push(sample);
   }
+  flush(): number {
+    return 0;
+  }
   statistics(): BatchWriterStatistics {
     return { queued: 0, stored: this.#stored.samples.length, dropped: 0, rejected: 0, failures: 0, away: false };
   }
@@ -66,15 +69,24 @@ export class Cluster implements AsyncDisposable {
   async start(name: string): Promise<Collector> {
     const logger = createLogger({ level: (process.env['TEST_LOG'] ?? 'silent') as 'silent', pretty: true });
     const node = await startNode({
-      name: `${name}@127.0.0.1`, cookie: 'collectors', world: realWorld({ logger }), epmd: { port: this.#epmdPort },
+      name: `${name}@127.0.0.1`,
+      cookie: 'collectors',
+      world: realWorld({ logger }),
+      epmd: { port: this.#epmdPort },
       discovery: epmdHosts({ hosts: this.#names.map((each) => `${each}@127.0.0.1`) }),
     });
     const pubsub = await PubSub.start(node, pubsubName);
     await settled(node, this.#names.length > 1);
     let pollers: SupervisorRef | undefined;
     const options = {
-      node, groups: node.groups, pubsub, store: { inventory: async () => [...this.inventory] }, writer: 'sample_writer',
-      interval: this.interval, reload: 200, pollers: () => pollers ?? assertNever(),
+      node,
+      groups: node.groups,
+      pubsub,
+      store: { inventory: async () => [...this.inventory] },
+      writer: 'sample_writer',
+      interval: this.interval,
+      reload: 200,
+      pollers: () => pollers ?? assertNever(),
     };
     const tree = await node.runtime.startSupervisor({
       strategy: 'one_for_one',
@@ -84,9 +96,13 @@ export class Cluster implements AsyncDisposable {
           strategy: 'one_for_all',
           children: [
             {
-              id: 'pollers', type: 'supervisor',
+              id: 'pollers',
+              type: 'supervisor',
               start: async (runtime, { supervisor: parent }) =>
-                (pollers = await runtime.startSupervisor({ strategy: 'one_for_one', maxRestarts: 100, children: [] }, { link: parent, parent })),
+                (pollers = await runtime.startSupervisor(
+                  { strategy: 'one_for_one', maxRestarts: 100, children: [] },
+                  { link: parent, parent },
+                )),
             },
             child(DeviceManager, [options], { name: deviceManagerName }),
           ],
@@ -97,14 +113,18 @@ export class Cluster implements AsyncDisposable {
     const end = async (graceful: boolean): Promise<void> => {
       this.#living.delete(collector);
       if (graceful) {
-        await managerOf(node).drain().catch(() => {});
+        await managerOf(node)
+          .drain()
+          .catch(() => {});
         await tree.stop();
         await pubsub.stop();
       }
       await node.stop();
     };
     const collector: Collector = {
-      node, pubsub, manager: managerOf(node),
+      node,
+      pubsub,
+      manager: managerOf(node),
       kill: () => (ended ??= end(false)),
       [Symbol.asyncDispose]: () => (ended ??= end(true)),
     };

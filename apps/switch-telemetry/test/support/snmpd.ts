@@ -28,9 +28,13 @@ export async function startSnmpd(): Promise<Snmpd> {
       '',
     ].join('\n'),
   );
-  const child = startChild(requirePeer('snmpd'), ['-f', '-Lo', '-C', '-c', file, '-I', '-smux', '-p', directory.file('pid')], {
-    env: { SNMP_PERSISTENT_DIR: directory.path, MIBS: '' },
-  });
+  const child = startChild(
+    requirePeer('snmpd'),
+    ['-f', '-Lo', '-C', '-c', file, '-I', '-smux', '-p', directory.file('pid')],
+    {
+      env: { SNMP_PERSISTENT_DIR: directory.path, MIBS: '' },
+    },
+  );
   await child.waitForOutput(/NET-SNMP version/, 10_000);
   const address = `127.0.0.1:${port}`;
   return {
@@ -40,7 +44,12 @@ export async function startSnmpd(): Promise<Snmpd> {
     v3: {
       id: 'local-3',
       address,
-      access: { version: '3', user: 'telemetry', auth: { protocol: 'sha', key: 'auth-password' }, priv: { protocol: 'aes', key: 'priv-password' } },
+      access: {
+        version: '3',
+        user: 'telemetry',
+        auth: { protocol: 'sha', key: 'auth-password' },
+        priv: { protocol: 'aes', key: 'priv-password' },
+      },
     },
     async [Symbol.asyncDispose]() {
       await child.stop();

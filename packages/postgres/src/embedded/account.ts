@@ -14,17 +14,23 @@ export interface Account {
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   if (process.platform !== 'linux') {
-    throw new Error('the embedded PostgreSQL cannot be started by root on this system: run it as a normal user, or set DATABASE_URL');
+    throw new Error(
+      'the embedded PostgreSQL cannot be started by root on this system: run it as a normal user, or set DATABASE_URL',
+    );
   }
   const accounts = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'))
     .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }));
   // initdb looks its own user up, so the number alone would not do.
-  const found = ['postgres', 'nobody'].map((name) => accounts.find((account) => account.name === name && account.uid > 0));
+  const found = ['postgres', 'nobody'].map((name) =>
+    accounts.find((account) => account.name === name && account.uid > 0),
+  );
   const account = found.find((each) => each !== undefined);
   if (account === undefined) {
-    throw new Error('PostgreSQL refuses to run as root, and /etc/passwd has neither postgres nor nobody: set DATABASE_URL');
+    throw new Error(
+      'PostgreSQL refuses to run as root, and /etc/passwd has neither postgres nor nobody: set DATABASE_URL',
+    );
   }
   return account;
 }

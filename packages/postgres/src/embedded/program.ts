@@ -36,9 +36,12 @@ function platformPackage(): Package {
   try {
     entry = fileURLToPath(import.meta.resolve(name));
   } catch (error) {
-    throw new Error(`no embedded PostgreSQL for ${process.platform} ${process.arch} (package ${name} is not installed): set DATABASE_URL`, {
-      cause: error,
-    });
+    throw new Error(
+      `no embedded PostgreSQL for ${process.platform} ${process.arch} (package ${name} is not installed): set DATABASE_URL`,
+      {
+        cause: error,
+      },
+    );
   }
   const directory = dirname(dirname(entry));
   const { version } = createRequire(import.meta.url)(join(directory, 'package.json')) as { version: string };
@@ -112,7 +115,10 @@ export function prepareProgram(home: string, foreign: boolean): Program {
     const fresh = elsewhere ? temporary() : join(home, 'program.new');
     rmSync(fresh, { recursive: true, force: true });
     layOut(join(source, 'native'), fresh);
-    const links = JSON.parse(readFileSync(join(source, 'native', 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+    const links = JSON.parse(readFileSync(join(source, 'native', 'pg-symlinks.json'), 'utf8')) as {
+      source: string;
+      target: string;
+    }[];
     for (const link of links) {
       const target = join(fresh, relative('native', link.target));
       // Chains of links name a link that may not be there yet; all of them live in one directory.

@@ -1,30 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:net';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'beamish/world';
 import pg from 'pg';
 import { type Account, serverAccount } from './account.ts';
+import { checkData, initialise, readState, type State, writeState } from './data.ts';
 import { isAlive, LockHeld, takeLock } from './lock.ts';
+import { freePort, host } from './port.ts';
 import { installedProgram, type Program, prepareProgram } from './program.ts';
+import { run } from './run.ts';
 
 export interface EmbeddedOptions {
   /** Where everything of this server is kept; created when it is not there. One running server per directory. */
@@ -63,14 +48,6 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   stop(patience?: number): Promise<void>;
 }
 
-interface State {
-  readonly user: string;
-  readonly password: string;
-  readonly port: number;
-}
-
-const host = '127.0.0.1';
-
 /** A few clients on one machine: no replication, small memory, no just-in-time compiler for queries of milliseconds. */
 const settings: Readonly<Record<string, string | number>> = {
   listen_addresses: host,
@@ -94,8 +71,9 @@ const settings: Readonly<Record<string, string | number>> = {
  * owner, when `port` is in use, or when the server does not come up; the message says which.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { directory, database = 'postgres', startTimeout = 60_000, logger } = options;
-  mkdirSync(directory, { recursive: true });
+  const { database = 'postgres', startTimeout = 60_000, logger } = options;
+  mkdirSync(options.directory, { recursive: true });
+  const directory = realpathSync(options.directory); // as the system names it, to know an orphan by its directory
   let release: () => void;
   try {
     release = takeLock(join(directory, 'owner.json'));
@@ -108,10 +86,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   let program: Program | undefined;
   try {
     await endOrphan(data, logger);
-    program = options.programs === undefined ? prepareProgram(directory, account !== undefined) : installedProgram(options.programs);
+    program =
+      options.programs === undefined
+        ? prepareProgram(directory, account !== undefined)
+        : installedProgram(options.programs);
     let state = readState(directory);
     if (!existsSync(data)) state = await initialise(program, directory, account);
-    if (state === undefined) throw new Error(`${join(directory, 'state.json')} is missing, and with it the password of the data beside it`);
+    if (state === undefined)
+      throw new Error(`${join(directory, 'state.json')} is missing, and with it the password of the data beside it`);
     checkData(data, program, account);
     const server = await launch(program, data, account, state, options, startTimeout);
     writeState(directory, { ...state, port: server.port });
@@ -145,17 +127,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   }
 }
 
-function readState(directory: string): State | undefined {
-  const file = join(directory, 'state.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as State) : undefined;
-}
-
-function writeState(directory: string, state: State): void {
-  const file = join(directory, 'state.json');
-  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
-}
-
 /** A server whose parent was killed may still run in our directory (the lock says that the parent is gone). */
 async function endOrphan(data: string, logger: Logger | undefined): Promise<void> {
   const file = join(data, 'postmaster.pid');
@@ -185,125 +156,6 @@ async function endOrphan(data: string, logger: Logger | undefined): Promise<void
   throw new Error(`the PostgreSQL server ${pid} of an earlier run does not end`);
 }
 
-function checkData(data: string, program: Program, account: Account | undefined): void {
-  const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
-  if (version !== program.major) {
-    throw new Error(`${data} holds data of PostgreSQL ${version}, this is PostgreSQL ${program.major}: move them away, or set DATABASE_URL`);
-  }
-  const { uid } = statSync(data);
-  if (account === undefined) {
-    if (process.getuid !== undefined && uid !== process.getuid()) {
-      throw new Error(`${data} belongs to user ${uid}: run as that user (root if it was started by root), or choose another DATA_DIR`);
-    }
-  } else if (uid !== account.uid) {
-    // The directory was copied, or a normal user started it before root did.
-    chownAll(data, account);
-  }
-}
-
-function chownAll(path: string, account: Account): void {
-  chownSync(path, account.uid, account.gid);
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const each = join(path, entry.name);
-    if (entry.isDirectory()) chownAll(each, account);
-    else if (entry.isFile()) chownSync(each, account.uid, account.gid);
-  }
-}
-
-/** Out of the terminal's process group: Ctrl-C is for us, who end the server when those who use it have ended. */
-const detached = process.platform !== 'win32';
-
-/** Runs a program of PostgreSQL on a data directory. */
-function run(file: string, data: string, args: readonly string[], account: Account | undefined, more: readonly number[] = []): ChildProcess {
-  const env = { LANG: 'C', LC_ALL: 'C', ...(process.platform === 'win32' ? process.env : {}) };
-  if (account === undefined) {
-    return spawn(...withParent(file, ['-D', data, ...args]), { env, detached, stdio: ['ignore', 'pipe', 'pipe', ...more] });
-  }
-  // An open directory can be used by whoever holds it, even where its account cannot walk to it by path.
-  const fd = openSync(data, constants.O_RDONLY);
-  try {
-    return spawn(...withParent(file, ['-D', '/proc/self/fd/3', ...args]), {
-      env,
-      detached,
-      cwd: '/',
-      uid: account.uid,
-      gid: account.gid,
-      stdio: ['ignore', 'pipe', 'pipe', fd, ...more],
-    });
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Where util-linux is there, the kernel itself ends the server (fast shutdown) when we are killed. */
-function withParent(file: string, args: readonly string[]): [string, string[]] {
-  for (const setpriv of process.platform === 'linux' ? ['/usr/bin/setpriv', '/bin/setpriv'] : []) {
-    try {
-      accessSync(setpriv, constants.X_OK);
-      return [setpriv, ['--pdeathsig', 'INT', '--', file, ...args]];
-    } catch {
-      // not here
-    }
-  }
-  return [file, [...args]];
-}
-
-async function initialise(program: Program, directory: string, account: Account | undefined): Promise<State> {
-  // In a directory aside, so that a run that is killed half-way is not mistaken for a finished one.
-  const fresh = join(directory, 'data.new');
-  const passwordFile = join(directory, 'password');
-  rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(fresh, { mode: 0o700 });
-  chmodSync(fresh, 0o700);
-  if (account !== undefined) chownSync(fresh, account.uid, account.gid);
-  const state: State = { user: 'beamish', password: randomBytes(18).toString('hex'), port: 0 };
-  writeFileSync(passwordFile, `${state.password}\n`, { mode: 0o600 });
-  // Opened anew by the account through /proc, so it must be its file; by path it may not be able to walk here.
-  if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
-  const password = openSync(passwordFile, 'r');
-  const child = run(
-    program.initdb,
-    fresh,
-    [
-      '--username', state.user, '--pwfile', account === undefined ? passwordFile : '/proc/self/fd/4', '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-instructions',
-    ],
-    account,
-    account === undefined ? [] : [password],
-  );
-  let output = '';
-  child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
-  child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
-  try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', resolve);
-    });
-    if (code !== 0) throw new Error(`initdb failed (${code}): ${output.trim().slice(-500)}`);
-  } finally {
-    closeSync(password);
-    rmSync(passwordFile, { force: true });
-  }
-  writeState(directory, state);
-  renameSync(fresh, join(directory, 'data'));
-  return state;
-}
-
-/** A TCP port on loopback that is free now; `wanted` if it is. */
-export async function freePort(wanted = 0): Promise<number> {
-  const attempt = (port: number): Promise<number | undefined> =>
-    new Promise((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(undefined));
-      server.listen({ port, host, exclusive: true }, () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-      });
-    });
-  const port = (wanted === 0 ? undefined : await attempt(wanted)) ?? (await attempt(0));
-  if (port === undefined) throw new Error('no free TCP port on loopback');
-  return port;
-}
-
 type Server = Pick<EmbeddedPostgres, 'port' | 'pid' | 'exited' | 'stop'>;
 
 /** What a start may fail with only because something else has not ended yet. */
@@ -322,7 +174,12 @@ async function launch(
   for (;;) {
     const port = options.port ? options.port : await freePort(state.port);
     const given = Object.entries({ ...settings, ...options.settings, port });
-    const child = run(program.postgres, data, given.flatMap(([name, value]) => ['-c', `${name}=${value}`]), account);
+    const child = run(
+      program.postgres,
+      data,
+      given.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      account,
+    );
     const outcome = await started(child, end, options.logger);
     if (outcome === true) return serverOf(child, port);
     if (portTaken.test(outcome)) {
@@ -352,15 +209,19 @@ function started(child: ChildProcess, end: number, logger: Logger | undefined): 
   child.stderr?.setEncoding('utf8').on('data', read);
   child.on('error', (error) => resolve(error.message));
   child.on('close', () => resolve(output === '' ? 'it ended without a word' : output));
-  const timer = setTimeout(() => {
-    if (!ready) child.kill('SIGKILL');
-  }, Math.max(0, end - performance.now()));
+  const timer = setTimeout(
+    () => {
+      if (!ready) child.kill('SIGKILL');
+    },
+    Math.max(0, end - performance.now()),
+  );
   return promise.finally(() => clearTimeout(timer));
 }
 
 function logLine(line: string, logger: Logger | undefined): void {
   const message = line.replace(/^[-0-9]+ [:.0-9]+ \S+ \[\d+\] /, '');
-  if (/^(ERROR|FATAL|PANIC):/.test(message) && !/terminating connection|the database system is/.test(message)) logger?.warn(message);
+  if (/^(ERROR|FATAL|PANIC):/.test(message) && !/terminating connection|the database system is/.test(message))
+    logger?.warn(message);
   else logger?.debug(message);
 }
 
@@ -372,8 +233,14 @@ function serverOf(child: ChildProcess, port: number): Server {
   let stopping: Promise<void> | undefined;
   const stop = async (patience: number): Promise<void> => {
     // Smart shutdown lets clients end, fast shutdown ends them and writes a checkpoint, immediate leaves recovery to the next start.
-    const steps = [['SIGTERM', 0], ['SIGINT', patience], ['SIGQUIT', patience + 10_000]] as const;
-    const timers = steps.slice(patience > 0 ? 0 : 1).map(([signal, after]) => setTimeout(() => ended() || child.kill(signal), after));
+    const steps = [
+      ['SIGTERM', 0],
+      ['SIGINT', patience],
+      ['SIGQUIT', patience + 10_000],
+    ] as const;
+    const timers = steps
+      .slice(patience > 0 ? 0 : 1)
+      .map(([signal, after]) => setTimeout(() => ended() || child.kill(signal), after));
     await exited;
     for (const timer of timers) clearTimeout(timer);
   };

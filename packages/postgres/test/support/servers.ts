@@ -28,7 +28,13 @@ function debianPrograms(): string | undefined {
 export async function testServer(programs?: string): Promise<TestServer> {
   const directory = await temporaryDirectory();
   const start = (port: number): Promise<EmbeddedPostgres> =>
-    startEmbedded({ directory: directory.path, port, database: 'test', settings: { fsync: 'off' }, ...(programs !== undefined && { programs }) });
+    startEmbedded({
+      directory: directory.path,
+      port,
+      database: 'test',
+      settings: { fsync: 'off' },
+      ...(programs !== undefined && { programs }),
+    });
   let server = await start(0);
   const { url, port } = server;
   let databases = 0;
