@@ -6,7 +6,7 @@
  *   npm run sim -- --mutant groups-leave           a planted bug: how many schedules until it is caught (`--mutants` lists them)
  *   SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace
  *
- * The scenarios are in packages/beamish/test/simulation/scenarios. Schedule number i of a scenario has the seed `first + i`
+ * The scenarios are in packages/beamish/test/simulation/scenarios, and that of the devices' owners beside Switch Telemetry. Schedule number i of a scenario has the seed `first + i`
  * (`--first`, default 1), so a search can be continued where it ended.
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -43,10 +43,12 @@ const mutantsFile = join(import.meta.dirname, '../packages/beamish/test/simulati
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 if (values.mutant !== undefined) {
-  const { plant } = (await import(mutantsFile)) as { plant(name: string): void };
+  const { plant } = (await import(mutantsFile)) as { readonly plant: (name: string) => void };
   plant(values.mutant);
 }
-const { scenarios } = await import('../packages/beamish/test/simulation/scenarios/index.ts');
+const library = await import('../packages/beamish/test/simulation/scenarios/index.ts');
+const { scenario: collectors } = await import('../apps/switch-telemetry/test/simulation/collectors.ts');
+const scenarios = [...library.scenarios, collectors];
 const { simulate } = await import('../packages/beamish/src/simulation/index.ts');
 const wanted = [...values.scenario, ...(process.env['SCENARIO'] === undefined ? [] : [process.env['SCENARIO']])];
 const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));

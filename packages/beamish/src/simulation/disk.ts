@@ -71,7 +71,7 @@ export class SimulatedDisk {
   forLife(life: Life): Disk {
     const act = <T>(milliseconds: number, action: () => T): Promise<T> =>
       new Promise((resolve) => {
-        life.later(Math.round((milliseconds + this.faults.slow) * 1000), () => resolve(Promise.try(action)));
+        life.later(Math.round((milliseconds + this.faults.slow) * 1000), () => resolve((async () => action())()));
       });
     return {
       homeDirectory: '/home/simulated',

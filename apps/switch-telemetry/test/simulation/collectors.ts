@@ -1,0 +1,139 @@
+/** The collectors' decision who polls what, put through the simulated world: `device-manager.ts` without SNMP and database. */
+import assert from 'node:assert/strict';
+import { atom, roleGroup, startNode, type ClusterNode, type Term, tuple } from 'beamish';
+import { epmdHosts } from 'beamish/discovery';
+import { GenServer } from 'beamish/process';
+import type { Host, NetworkPreset, Program, RandomFaults, Simulation } from 'beamish/simulation';
+import { Tuple } from 'beamish/term';
+import { type AssignmentInput, initialAssignment, stepAssignment } from '../../src/collector/assignment.ts';
+
+export const DEVICES = Array.from({ length: 30 }, (_, index) => `sw-${index}`);
+const collectors = roleGroup('collector');
+const membersChanged = atom('members_changed');
+const ANSWER_WITHIN = 2000;
+const LET_GO_AFTER = 3000;
+
+class Manager extends GenServer {
+  static override readonly calls = ['release', 'drain'];
+  readonly #node: ClusterNode;
+  readonly #running: Set<string>;
+  #state;
+
+  constructor(node: ClusterNode, running: Set<string>) {
+    super();
+    this.#node = node;
+    this.#running = running;
+    this.#state = initialAssignment(node.name);
+  }
+
+  protected override async init(): Promise<void> {
+    const { pid } = this.process;
+    this.#node.groups.monitor(collectors, () => this.process.send(pid, membersChanged));
+    this.#step({ type: 'devices', devices: DEVICES });
+    this.#node.groups.join(collectors, pid);
+    if (this.#node.nodes().length > 0) await this.process.sleep(100);
+    this.#membersChanged();
+  }
+
+  release(devices: readonly string[], asker: string): void {
+    this.#step({ type: 'releaseAsked', from: asker, devices });
+  }
+
+  drain(): void {
+    this.#step({ type: 'drain' });
+    this.#node.groups.leave(collectors, this.process.pid);
+  }
+
+  protected override handleInfo(message: Term): void {
+    if (message === membersChanged) this.#membersChanged();
+    else if (message instanceof Tuple && message.at(0) === atom('deadline')) {
+      this.#step({ type: 'deadline', round: message.at(1) as number });
+    } else if (message instanceof Tuple) {
+      this.#step({ type: 'released', node: message.at(1) as string, devices: message.at(2) as string[] });
+    }
+  }
+
+  #membersChanged(): void {
+    const members = new Set(this.#node.groups.members(collectors).map(({ node }) => node));
+    this.#step({ type: 'members', members: [...members] });
+  }
+
+  #step(input: AssignmentInput): void {
+    const { state, effects } = stepAssignment(this.#state, input);
+    this.#state = state;
+    for (const effect of effects) {
+      if (effect.type === 'start') this.#running.add(effect.device);
+      else if (effect.type === 'stop') this.#running.delete(effect.device);
+      else if (effect.type === 'timer') this.process.setTimer(LET_GO_AFTER, tuple(atom('deadline'), effect.round));
+      else this.#ask(effect.node, effect.devices);
+    }
+  }
+
+  #ask(node: string, devices: readonly string[]): void {
+    const answered = (): void => this.process.send(this.process.pid, tuple(atom('released'), node, devices));
+    const other = this.#node.at(node).ref<Manager>('device_manager').with({ timeout: ANSWER_WITHIN });
+    other.release(devices, this.#node.name).then(answered, answered);
+  }
+}
+
+export interface Collector {
+  readonly host: Host;
+  readonly node: ClusterNode;
+  readonly running: ReadonlySet<string>;
+}
+
+export function startCollectors(world: Simulation): Program<Collector> {
+  return world.start(async (host) => {
+    const node = await startNode({
+      name: host.nodeName,
+      cookie: 'simulated',
+      world: host.world,
+      tickTime: 4000,
+      setupTime: 3000,
+      discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),
+    });
+    const running = new Set<string>();
+    await node.spawn(Manager, [node, running], { name: 'device_manager' });
+    return { host, node, running };
+  });
+}
+
+/** Each device has exactly one owner. */
+export function oneOwnerEach(all: readonly Collector[]): void {
+  for (const device of DEVICES) {
+    const owners = all.filter(({ running }) => running.has(device)).map(({ node }) => node.name);
+    assert.equal(owners.length, 1, `${device} is polled by ${owners.join(' and ') || 'nobody'}`);
+  }
+}
+
+export const scenario: {
+  readonly name: string;
+  readonly nodes: number;
+  readonly faults: RandomFaults;
+  readonly network?: NetworkPreset;
+  readonly run: (world: Simulation) => Promise<void>;
+} = {
+  name: 'collectors',
+  nodes: 4,
+  faults: { count: 6, from: 1000, until: 20_000 },
+  async run(world) {
+    const program = startCollectors(world);
+    let since: number | undefined;
+    world.eventually(
+      'each device has exactly one owner, and keeps it for 10 s',
+      () => {
+        try {
+          assert.ok(program.complete);
+          oneOwnerEach(program.all());
+        } catch (error) {
+          since = undefined;
+          throw error;
+        }
+        since ??= world.now;
+        return world.now - since >= 10_000;
+      },
+      { within: 180_000 },
+    );
+    await world.until(() => program.complete, { within: 120_000 });
+  },
+};
