@@ -37,7 +37,7 @@ export function onEnd(shutdown: (why: string) => Promise<void>, limit: number): 
     ending = true;
     setTimeout(() => process.exit(1), limit).unref();
     shutdown(why).then(
-      () => process.exit(0),
+      () => process.exit(process.exitCode ?? 0),
       (error: unknown) => {
         process.stderr.write(
           `the end failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LockHeld, takeLock } from '@beamish/postgres';
 
 function sources(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true, recursive: true })
@@ -28,6 +30,26 @@ function stampOf(page: string, files: readonly string[]): string {
  * @returns whether it was built.
  */
 export async function buildPage(app: string, output: string, alsoReads: readonly string[]): Promise<boolean> {
+  mkdirSync(dirname(output), { recursive: true });
+  // Two copies may be started from one clone, with a data directory each: one builds, the other finds it done.
+  for (;;) {
+    let release: () => void;
+    try {
+      release = takeLock(join(dirname(output), 'building.json'));
+    } catch (error) {
+      if (!(error instanceof LockHeld)) throw error;
+      await delay(100);
+      continue;
+    }
+    try {
+      return await build(app, output, alsoReads);
+    } finally {
+      release();
+    }
+  }
+}
+
+async function build(app: string, output: string, alsoReads: readonly string[]): Promise<boolean> {
   const page = join(app, 'page');
   const stampFile = join(dirname(output), 'page.stamp');
   const stamp = stampOf(page, alsoReads);
@@ -56,7 +78,6 @@ export async function buildPage(app: string, output: string, alsoReads: readonly
     child.on('close', resolve);
   });
   if (code !== 0) throw new Error(`the page could not be built:\n${said.trim()}`);
-  mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, stamp);
   return true;
 }
