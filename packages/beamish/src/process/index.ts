@@ -20,6 +20,12 @@ export type { RegistryEntry, RegistryOptions, RegistryRow } from './registry.ts'
 export type { ServerOptions } from './server-start.ts';
 export { NO_REPLY } from './server-ref.ts';
 export type { CallName, Calls, Casts, ServerRef } from './server-ref.ts';
+export { dynamicSupervisor } from './dynamic-supervisor.ts';
+export type { DynamicChildSpec, DynamicSupervisorRef, DynamicSupervisorSpec } from './dynamic-supervisor.ts';
+export { PartitionSupervisor } from './partition-supervisor.ts';
+export type { PartitionSupervisorOptions } from './partition-supervisor.ts';
+export { Task } from './task.ts';
+export type { AsyncTaskOptions, SuperviseOptions, TaskOptions, TaskOutcome, TaskWork } from './task.ts';
 export { Via } from './via.ts';
 export type { ViaOptions } from './via.ts';
 export type { MultiRef, MultiReply } from './multi-call.ts';

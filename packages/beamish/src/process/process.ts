@@ -77,6 +77,8 @@ export class Process implements ProcessContext, Runnable {
   readonly watchers = new Map<number | string, RemoteWatcher | undefined>();
   /** Numbers of the references that are this process's: its monitors and calls. */
   readonly owned = new Set<number>();
+  /** Called at its end, before anybody is told. */
+  endings: Set<() => void> | undefined;
   readonly #kernel: Kernel;
   readonly #behaviour: ProcessBehaviour;
   readonly #mailbox = new Mailbox<Term | ExitMessage>();

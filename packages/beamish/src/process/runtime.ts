@@ -4,6 +4,8 @@ import type { Logger, World } from '../world/index.ts';
 import type { Alias, Monitor, ProcessBehaviour, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
 import { DEFAULT_CALL_TIMEOUT } from './calls.ts';
 import type { CallOptions } from './calls.ts';
+import { startDynamicSupervisor } from './dynamic-supervisor.ts';
+import type { DynamicSupervisorRef, DynamicSupervisorSpec } from './dynamic-supervisor.ts';
 import type { GenServer, ServerClass } from './gen-server.ts';
 import { connectionLost, receiveSignal } from './inbound.ts';
 import type { SpawnRequestHandler } from './inbound.ts';
@@ -129,6 +131,14 @@ export class Runtime implements AsyncDisposable {
   /** Starts a supervisor and its children, in order; rejects when one fails, after the others were stopped. */
   startSupervisor(spec: SupervisorSpec, options: SupervisorOptions = {}): Promise<SupervisorRef> {
     return startSupervisor(this.#kernel, spec, options);
+  }
+
+  /** Starts a supervisor of children that come and go (Elixir `DynamicSupervisor`). @throws BeamishError `option_invalid` */
+  startDynamicSupervisor(
+    spec: DynamicSupervisorSpec = {},
+    options: SupervisorOptions = {},
+  ): Promise<DynamicSupervisorRef> {
+    return startDynamicSupervisor(this.#kernel, spec, options);
   }
 
   // --- messages ---

@@ -192,9 +192,14 @@ function exited(state: CoreState, key: string, normal: boolean, now: number): De
   return restart(update(state, child.id, { status: 'restarting', key: undefined }), child.id, now);
 }
 
+/** OTP supervisor:add_restart/1: the restarts within the window, this one among them. Times in milliseconds. */
+export function countRestart(restarts: readonly number[], now: number, window: number): readonly number[] {
+  return [...restarts.filter((time) => time >= now - window), now];
+}
+
 /** OTP supervisor:add_restart/1, then restart/2. */
 function restart(before: CoreState, id: string, now: number): Decision {
-  const restarts = [...before.restarts.filter((time) => time >= now - before.window), now];
+  const restarts = countRestart(before.restarts, now, before.window);
   const state: CoreState = { ...before, restarts, mode: 'restart' };
   if (restarts.length > state.maxRestarts) return end(state, { type: 'intensity', id });
   const index = state.children.findIndex((child) => child.id === id);

@@ -106,6 +106,22 @@ export function checkSpec(spec: SupervisorSpec): void {
   throwFaults('supervisor', faults);
 }
 
+/** @throws BeamishError `option_invalid` */
+export function checkLimits(limits: {
+  readonly maxChildren: number;
+  readonly maxRestarts: number;
+  readonly maxSeconds: number;
+}): void {
+  const { maxChildren, maxRestarts, maxSeconds } = limits;
+  const faults: string[] = [];
+  if (maxChildren !== Infinity && (!Number.isInteger(maxChildren) || maxChildren < 0))
+    faults.push(`maxChildren is ${maxChildren}, not an integer from 0 up, nor Infinity`);
+  if (!Number.isInteger(maxRestarts) || maxRestarts < 0)
+    faults.push(`maxRestarts is ${maxRestarts}, not an integer from 0 up`);
+  if (!(maxSeconds > 0)) faults.push(`maxSeconds is ${maxSeconds}, not above 0`);
+  throwFaults('dynamic supervisor', faults);
+}
+
 export function checkChild(spec: ChildSpec): void {
   throwFaults('child', childFaults(spec));
 }

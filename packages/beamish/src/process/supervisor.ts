@@ -2,11 +2,13 @@ import { BeamishError } from '../error/index.ts';
 import { Pid, Tuple, atom, isAtom, isTuple, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
+import { commandOf, runCommand } from './command.ts';
 import type { From } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { KILL, SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
+import { SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
 import { startProcess } from './server-start.ts';
+import { shutDownChild } from './shut-down.ts';
 import { decide, initialState } from './supervisor-core.ts';
 import type { CoreState, Effect, EndCause, Input } from './supervisor-core.ts';
 import { checkChild, checkSpec } from './supervisor-spec.ts';
@@ -29,15 +31,6 @@ export interface ChildCounts {
   readonly active: number;
   readonly supervisors: number;
   readonly workers: number;
-}
-
-/** A command of `SupervisorRef`. No term: it carries functions, and cannot come from another node. */
-class Command {
-  readonly run: (host: SupervisorHost) => Promise<unknown>;
-  result: { readonly value: unknown } | { readonly error: unknown } | undefined;
-  constructor(run: (host: SupervisorHost) => Promise<unknown>) {
-    this.run = run;
-  }
 }
 
 /** A running supervisor. Its methods wait as long as the children take to start and stop (OTP: infinity). */
@@ -92,13 +85,8 @@ export class SupervisorRef implements AsyncDisposable {
     return this.stop();
   }
 
-  async #run<T>(run: (host: SupervisorHost) => Promise<T>): Promise<T> {
-    const command = new Command(run);
-    const request = tuple(atom('command'), command as unknown as Term);
-    await this.#kernel.call(this.pid, request, { timeout: Infinity }, this.#kernel.root);
-    const { result } = command;
-    if (result !== undefined && 'error' in result) throw result.error;
-    return result?.value as T;
+  #run<T>(run: (host: SupervisorHost) => Promise<T>): Promise<T> {
+    return runCommand<SupervisorHost, T>(this.#kernel, this.pid, run);
   }
 }
 
@@ -217,17 +205,16 @@ class SupervisorHost implements ProcessBehaviour, SystemHost {
 
   async #call(from: From, request: Term): Promise<void> {
     const by = this.#context as Process;
-    if (isAtom(request, 'which_children')) this.#kernel.reply(from, this.#whichChildrenTerm(), by);
-    else if (isAtom(request, 'count_children')) this.#kernel.reply(from, this.#countsTerm(), by);
-    else if (request instanceof Tuple && (request.elements[1] as unknown) instanceof Command) {
-      const command = request.elements[1] as unknown as Command;
-      try {
-        command.result = { value: await command.run(this) };
-      } catch (error) {
-        command.result = { error };
-      }
-      this.#kernel.reply(from, atom('ok'), by);
-    } else this.#kernel.reply(from, tuple(atom('error'), atom('badarg')), by);
+    const command = commandOf<SupervisorHost>(request);
+    await command?.carryOut(this);
+    this.#kernel.reply(from, command === undefined ? this.#answer(request) : atom('ok'), by);
+  }
+
+  /** What others may ask; starting and stopping children is for this node alone. */
+  #answer(request: Term): Term {
+    if (isAtom(request, 'which_children')) return this.#whichChildrenTerm();
+    if (isAtom(request, 'count_children')) return this.#countsTerm();
+    return tuple(atom('error'), atom('badarg'));
   }
 
   async startChild(spec: ChildSpec): Promise<Pid> {
@@ -360,31 +347,18 @@ class SupervisorHost implements ProcessBehaviour, SystemHost {
     }
   }
 
-  /** OTP supervisor:shutdown/1: monitor, unlink, ask, wait, kill. */
-  #terminate(id: string): Promise<void> {
+  async #terminate(id: string): Promise<void> {
     const running = this.#known(id);
     const { pid } = running;
-    if (pid === undefined) return Promise.resolve();
+    if (pid === undefined) return;
     const { type, shutdown = type === 'supervisor' ? Infinity : 5000 } = running.spec;
-    return new Promise((resolve) => {
-      const timer =
-        shutdown === 'brutalKill' || shutdown === Infinity
-          ? undefined
-          : this.#kernel.clock.setTimer(shutdown, () => {
-              this.#context.logger.warn(
-                { child: id },
-                `${this.#title}: child ${id} did not end within ${shutdown} ms and is killed`,
-              );
-              this.#kernel.exit(this.#context.pid, pid, KILL);
-            });
-      this.#kernel.runtime.monitor(pid, () => {
-        timer?.cancel();
-        running.pid = undefined;
-        resolve();
-      });
-      this.#context.unlink(pid);
-      this.#kernel.exit(this.#context.pid, pid, shutdown === 'brutalKill' ? KILL : SHUTDOWN);
+    await shutDownChild(this.#kernel, this.#context, pid, shutdown, (waited) => {
+      this.#context.logger.warn(
+        { child: id },
+        `${this.#title}: child ${id} did not end within ${waited} ms and is killed`,
+      );
     });
+    running.pid = undefined;
   }
 
   #now(): number {
