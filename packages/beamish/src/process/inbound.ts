@@ -45,16 +45,12 @@ export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: Spaw
         kernel.route({ type: 'monitorExit', from: to, to: from, reference, reason: NOPROC }, from.node);
         return;
       }
-      process.watchers.set(reference.key, { watcher: from, reference, target: to });
-      kernel.remoteWatches.set(reference.key, process);
+      kernel.remoteWatches.add(process, from, reference, to);
       return;
     }
-    case 'demonitor': {
-      const { key } = signal.reference;
-      kernel.remoteWatches.get(key)?.watchers.delete(key);
-      kernel.remoteWatches.delete(key);
+    case 'demonitor':
+      kernel.remoteWatches.take(signal.reference);
       return;
-    }
     case 'monitorExit': {
       const number = kernel.references.numberOf(signal.reference);
       // only the node that was asked can answer
@@ -91,20 +87,13 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
   const link = options.link && process !== undefined;
   const monitor = options.monitor && process !== undefined;
   if (link) process.links.linked(from);
-  if (monitor) {
-    process.watchers.set(reference.key, { watcher: from, reference, target: process.pid });
-    kernel.remoteWatches.set(reference.key, process);
-  }
+  if (monitor) kernel.remoteWatches.add(process, from, reference, process.pid);
   kernel.route({ type: 'spawnReply', reference, to: from, link, monitor, result }, from.node);
 }
 
 /** The connection to `node` is gone: links break and monitors fire with `noconnection`, calls reject. */
 export function connectionLost(kernel: Kernel, node: string): void {
-  for (const [key, process] of [...kernel.remoteWatches]) {
-    if (process.watchers.get(key)?.watcher.node !== node) continue;
-    process.watchers.delete(key);
-    kernel.remoteWatches.delete(key);
-  }
+  kernel.remoteWatches.connectionLost(node);
   for (const [number, entry] of [...kernel.references.all()]) {
     if (entry.to?.node === node) kernel.takeNumber(number)?.down?.(NOCONNECTION);
   }

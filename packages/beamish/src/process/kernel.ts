@@ -10,6 +10,7 @@ import type { InternalSpawnOptions } from './process.ts';
 import { NOCONNECTION, NOPROC, reasonOf } from './reason.ts';
 import { References, aliasOf } from './references.ts';
 import type { Entry } from './references.ts';
+import { RemoteWatches } from './remote-watches.ts';
 import type { Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
 import { makeServerRef } from './server-proxy.ts';
@@ -36,7 +37,7 @@ export class Kernel {
   /** By `serial * 2^28 + id`: in order of their start. */
   readonly processes = new Map<number, Process>();
   /** Who is watched under a reference of another node. */
-  readonly remoteWatches = new Map<string, Process>();
+  readonly remoteWatches = new RemoteWatches();
   readonly root: Process;
   distribution: Distribution | undefined;
   nodeName: string;
@@ -178,9 +179,9 @@ export class Kernel {
     this.later(() => {
       process.links.ended(reason);
       for (const [key, watcher] of process.watchers) {
-        if (watcher === undefined) this.takeNumber(key as number)?.down?.(reason);
+        if (watcher === undefined) this.takeNumber(key)?.down?.(reason);
         else {
-          this.remoteWatches.delete(key as string);
+          this.remoteWatches.take(watcher.reference);
           const { target, watcher: to, reference } = watcher;
           this.route({ type: 'monitorExit', from: target, to, reference, reason }, to.node);
         }

@@ -8,20 +8,13 @@ import { Links } from './links.ts';
 import { Mailbox } from './mailbox.ts';
 import { KILL, KILLED, NORMAL, reasonOf, reasonText } from './reason.ts';
 import type { Kernel } from './kernel.ts';
+import type { RemoteWatch } from './remote-watches.ts';
 import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
 import type { ServerRef } from './server-ref.ts';
 import { isSystemMessage } from './system.ts';
 import type { Via } from './via.ts';
 import type { Destination, NamedProcess } from './signal.ts';
-
-/** A process of another node that watches one of ours. */
-export interface RemoteWatcher {
-  readonly watcher: Pid;
-  readonly reference: Reference;
-  /** What it monitored, pid or name: the answer repeats it (protocols 3.5). */
-  readonly target: Pid | NamedProcess;
-}
 
 /** How a start ended; told once. */
 export interface StartFailure {
@@ -73,8 +66,8 @@ export class Process implements ProcessContext, Runnable {
   name: string | undefined;
   parent: Pid | undefined;
   readonly links: Links;
-  /** Who is told of the end: numbers of this node's references, and watchers of other nodes by their reference's key. */
-  readonly watchers = new Map<number | string, RemoteWatcher | undefined>();
+  /** Who is told of the end: numbers of this node's references, and watchers of other nodes by their own keys. */
+  readonly watchers = new Map<number, RemoteWatch | undefined>();
   /** Numbers of the references that are this process's: its monitors and calls. */
   readonly owned = new Set<number>();
   /** Called at its end, before anybody is told. */
