@@ -29,6 +29,11 @@ export class Outbox {
     return this.#length + this.#socket.bufferedBytes;
   }
 
+  /** Whether nothing waits for the end of this turn. */
+  get empty(): boolean {
+    return this.#length === 0;
+  }
+
   /** Copies `bytes`. */
   append(bytes: Uint8Array): void {
     if (this.#closed) return;
