@@ -11,7 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
-import { globSync, mkdtempSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,6 +36,7 @@ const outside = positionals.filter((word) => word.endsWith('.test.ts') && !found
 const files = [...found.filter(wanted), ...outside].toSorted();
 
 const temp = mkdtempSync(join(tmpdir(), 'beamish-run-'));
+chmodSync(temp, 0o711); // tests start servers as other users
 const mark = `BEAMISH_TEST_RUN=${randomUUID()}`;
 const watchdog = spawn(process.execPath, [join(root, 'scripts/runner/watchdog.ts'), mark, temp], {
   detached: true,
