@@ -143,8 +143,7 @@ export function applyFault(simulation: Simulation, fault: Fault): () => void {
     case 'crash': {
       const victim = host(fault.host);
       if (!victim.running) return () => {};
-      simulation.crash(victim, fault.kind);
-      return () => simulation.restart(victim);
+      return simulation.crash(victim, fault.kind);
     }
     case 'pause':
       return host(fault.host).hold();

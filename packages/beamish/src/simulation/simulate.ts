@@ -11,8 +11,8 @@ import { messageOf, Simulation } from './simulation.ts';
 import type { TraceLine } from './trace.ts';
 
 export interface SimulateOptions {
-  /** How many hosts (`n1`, `n2`, ...), or their names. @default 3 */
-  readonly nodes?: number | readonly string[];
+  /** How many hosts (`n1`, `n2`, ...), or their names; those in a list of their own share a machine. @default 3 */
+  readonly nodes?: number | readonly (string | readonly string[])[];
   /** The same seed is the same run. @default the variable SEED, else 1 */
   readonly seed?: number;
   /** @default lan() */
@@ -46,7 +46,7 @@ type Test = (world: Simulation) => void | Promise<void>;
 
 interface Plan {
   readonly options: SimulateOptions;
-  readonly nodes: readonly string[];
+  readonly nodes: readonly (string | readonly string[])[];
   readonly seed: number;
   readonly test: Test;
 }
@@ -84,7 +84,7 @@ export async function simulate(options: SimulateOptions, test: Test): Promise<Si
 function faultsOf({ options, nodes, seed }: Plan): readonly Fault[] {
   const { faults = [] } = options;
   if ('length' in faults) return faults;
-  return randomFaults(seededRandom(seed).fork('faults'), nodes, {
+  return randomFaults(seededRandom(seed).fork('faults'), nodes.flat(), {
     ...(options.until === undefined ? {} : { until: options.until }),
     ...faults,
   });

@@ -17,7 +17,8 @@ export interface Check {
 }
 
 export interface SimulationSetup {
-  readonly nodes: readonly string[];
+  /** Names; those in one list share a machine. */
+  readonly nodes: readonly (string | readonly string[])[];
   readonly seed: number;
   readonly network: NetworkPreset | undefined;
   readonly reading: boolean;
@@ -47,11 +48,15 @@ export class Simulation {
     const core = { scheduler, random, trace, hosts } as unknown as { fabric: Fabric } & SimulationCore;
     core.fabric = new Fabric(core, preset);
     this.core = core;
-    setup.nodes.forEach((name, index) => {
+    setup.nodes.forEach((names, index) => {
       const zone = preset.zones[index % preset.zones.length] ?? '';
-      const host = new Host(core, name, `10.0.${(index + 1) >> 8}.${(index + 1) & 255}`, zone);
-      hosts.push(host);
-      core.fabric.add(host);
+      const address = `10.0.${(index + 1) >> 8}.${(index + 1) & 255}`;
+      const machine = { address, zone, hosts: [], powered: true, kernel: 1 };
+      for (const name of typeof names === 'string' ? [names] : names) {
+        const host = new Host(core, name, machine);
+        hosts.push(host);
+        core.fabric.add(host);
+      }
     });
     this.hosts = hosts;
     this.random = random.fork('test');
@@ -130,10 +135,19 @@ export class Simulation {
 
   // --- faults ---
 
-  crash(host: Host, kind: CrashKind = 'power'): void {
+  /** `power`, the default, ends every program of the machine. @returns what restarts those that it ended */
+  crash(host: Host, kind: CrashKind = 'power'): () => void {
     this.note(`crash (${kind})`, host);
-    host.crash(kind);
-    for (const program of this.#programs) program.lost(host);
+    const victims = kind === 'power' ? host.machine.hosts : [host];
+    const ended = victims.filter(({ running }) => running);
+    if (kind === 'power') host.machine.powered = false;
+    for (const victim of victims) {
+      victim.crash(kind);
+      for (const program of this.#programs) program.lost(victim);
+    }
+    return () => {
+      for (const victim of ended) this.restart(victim);
+    };
   }
 
   restart(host: Host): void {

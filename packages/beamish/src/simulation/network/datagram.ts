@@ -42,7 +42,7 @@ export class DatagramPort implements DatagramSocket {
     return [...fabric.datagrams].filter((port) => {
       if (port.address.port !== to.port) return false;
       if (isMulticast(to.host) && port.options.multicast?.group !== to.host) return false;
-      if (port.life.host === this.life.host) return this.options.multicast?.loopback !== false;
+      if (port.life.host.machine === this.life.host.machine) return this.options.multicast?.loopback !== false;
       return fabric.link(this.life.host, port.life.host).multicast;
     });
   }
@@ -50,8 +50,10 @@ export class DatagramPort implements DatagramSocket {
   /** Of several sockets on one port the last that was bound gets it, as on Linux. */
   #one(to: Address): DatagramPort[] {
     const { fabric } = this.life.host.simulation;
-    const host = fabric.hostAt(to.host, this.life.host);
-    const bound = [...fabric.datagrams].filter(({ life, address }) => life.host === host && address.port === to.port);
+    const hosts = fabric.hostsAt(to.host, this.life.host);
+    const bound = [...fabric.datagrams].filter(
+      ({ life, address }) => hosts.includes(life.host) && address.port === to.port,
+    );
     return bound.slice(-1);
   }
 
@@ -61,7 +63,7 @@ export class DatagramPort implements DatagramSocket {
     const there = to.life.host;
     const link = fabric.link(from, there);
     const random = fabric.random(from, there);
-    const local = from === there;
+    const local = from.machine === there.machine;
     const copies = !local && random.chance(link.loss) ? 0 : !local && random.chance(link.duplicate) ? 2 : 1;
     if (copies === 0) this.#tell('lost', to, message);
     for (let copy = 0; copy < copies; copy++) {

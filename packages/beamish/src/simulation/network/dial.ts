@@ -60,7 +60,7 @@ export class Dial {
     if (this.#settled || this.#life.over) return;
     const from = this.#life.host;
     const { scheduler, fabric } = from.simulation;
-    const to = fabric.hostAt(address, from);
+    const [to] = fabric.hostsAt(address, from);
     // An address that nobody has does not answer; nor does a machine without power.
     if (to !== undefined) {
       scheduler.at(scheduler.now + fabric.transit(from, to, 0), () => {
@@ -77,11 +77,19 @@ export class Dial {
   #arrived(to: Host, address: string): void {
     const from = this.#life.host;
     if (this.#accepted !== undefined) return;
-    const listening = to.running ? to.life.network.listening.get(this.#options.port) : undefined;
     const { scheduler, fabric, trace } = from.simulation;
+    const { port } = this.#options;
+    const owner = to.machine.hosts.find((host) => host.running && host.life.network.listening.has(port));
+    const listening = owner?.life.network.listening.get(port);
     const refused = listening === undefined || !reaches(listening, address);
-    trace.line(scheduler.now, 'sent', from.name, to.name, `connect ${this.#options.port}${refused ? ' refused' : ''}`);
-    const there = to.life;
+    trace.line(
+      scheduler.now,
+      'sent',
+      from.name,
+      (owner ?? to).name,
+      `connect ${this.#options.port}${refused ? ' refused' : ''}`,
+    );
+    const there = (owner ?? to).life;
     scheduler.at(scheduler.now + fabric.transit(to, from, 0), () => {
       if (fabric.blocked(to, from) || this.#accepted !== undefined) return;
       if (refused)
@@ -93,7 +101,7 @@ export class Dial {
   #established(there: Life, listening: Listening, address: string): void {
     const { host, network } = this.#life;
     if (this.#life.over || there.over) return;
-    const loopback = there.host === host;
+    const loopback = there.host.machine === host.machine;
     const local = {
       host: this.#options.localHost ?? (loopback ? address : host.address),
       port: network.ephemeralPort(),

@@ -32,7 +32,7 @@ export class Fabric {
   readonly #core: SimulationCore;
   readonly #preset: NetworkPreset;
   readonly #directions = new Map<Host, Map<Host, Direction>>();
-  readonly #byAddress = new Map<string, Host>();
+  readonly #byAddress = new Map<string, readonly Host[]>();
   readonly #cuts = new Set<Matches>();
   readonly #delays = new Set<Delay>();
 
@@ -43,15 +43,14 @@ export class Fabric {
   }
 
   add(host: Host): void {
-    this.#byAddress.set(host.address, host);
+    this.#byAddress.set(host.address, host.machine.hosts);
     this.names.setAddresses(host.name, [host.address]);
   }
 
-  /** The host that has the address, as seen from a host: loopback is itself. */
-  hostAt(address: string, from: Host): Host | undefined {
-    return address.startsWith('127.') || address === '::1' || address === '0.0.0.0'
-      ? from
-      : this.#byAddress.get(address);
+  /** The hosts that share the address, as seen from one: loopback is its own machine. Empty: nobody has it. */
+  hostsAt(address: string, from: Host): readonly Host[] {
+    const own = address.startsWith('127.') || address === '::1' || address === '0.0.0.0';
+    return own ? from.machine.hosts : (this.#byAddress.get(address) ?? []);
   }
 
   link(from: Host, to: Host): Link {
@@ -64,7 +63,7 @@ export class Fabric {
 
   /** Whether a packet that is on its way now is lost. */
   blocked(from: Host, to: Host): boolean {
-    if (from === to || this.#cuts.size === 0) return false;
+    if (from.machine === to.machine || this.#cuts.size === 0) return false;
     for (const matches of this.#cuts) if (matches(from, to)) return true;
     return false;
   }
@@ -89,7 +88,7 @@ export class Fabric {
 
   /** Microseconds until a packet of so many bytes that is sent now is there. */
   transit(from: Host, to: Host, bytes: number): number {
-    if (from === to) return LOOPBACK;
+    if (from.machine === to.machine) return LOOPBACK;
     const direction = this.#direction(from, to);
     const { link, random } = direction;
     const { now } = this.#core.scheduler;

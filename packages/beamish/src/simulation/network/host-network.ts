@@ -42,7 +42,7 @@ export class HostNetwork implements Network {
     if (!this.#isOwn(options.host))
       throw failure('address_in_use', `${where}: EADDRNOTAVAIL (this machine has no such address)`);
     const port = options.port === 0 ? this.ephemeralPort() : options.port;
-    if (this.listening.has(port)) throw failure('address_in_use', `${where}: EADDRINUSE`);
+    if (this.#isTaken(port)) throw failure('address_in_use', `${where}: EADDRINUSE`);
     const listening: Listening = { options, onConnection };
     this.listening.set(port, listening);
     return {
@@ -65,7 +65,9 @@ export class HostNetwork implements Network {
     if (!this.#isOwn(options.host))
       throw failure('address_in_use', `${where}: EADDRNOTAVAIL (this machine has no such address)`);
     const { datagrams } = this.#life.host.simulation.fabric;
-    const taken = [...datagrams].find(({ life, address }) => life === this.#life && address.port === options.port);
+    const taken = [...datagrams].find(
+      ({ life, address }) => life.host.machine === this.#life.host.machine && address.port === options.port,
+    );
     if (taken !== undefined && !(options.reuseAddress === true && taken.options.reuseAddress === true)) {
       throw failure('address_in_use', `${where}: EADDRINUSE`);
     }
@@ -86,7 +88,7 @@ export class HostNetwork implements Network {
     const { random } = this.#life.world;
     for (;;) {
       const port = FIRST_EPHEMERAL + random.below(EPHEMERAL_PORTS);
-      if (!this.listening.has(port)) return port;
+      if (!this.#isTaken(port)) return port;
     }
   }
 
@@ -100,6 +102,11 @@ export class HostNetwork implements Network {
       else stream.vanished();
     }
     this.streams.clear();
+  }
+
+  /** Ports are the machine's. */
+  #isTaken(port: number): boolean {
+    return this.#life.host.machine.hosts.some(({ life }) => life.network.listening.has(port));
   }
 
   #isOwn(address: string): boolean {

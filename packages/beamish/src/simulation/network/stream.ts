@@ -171,7 +171,7 @@ export class Stream implements Socket {
     const { split } = this.#core.fabric.link(host, peer.host);
     for (let rest = chunk; rest.length > 0;) {
       const most = Math.min(rest.length, READ_SIZE);
-      const length = host !== peer.host && random.chance(split) ? 1 + random.below(most) : most;
+      const length = host.machine !== peer.host.machine && random.chance(split) ? 1 + random.below(most) : most;
       this.#launch(rest.subarray(0, length));
       rest = rest.subarray(length);
     }

@@ -1,6 +1,7 @@
 import { cluster } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
+import { machines } from './machines.ts';
 import { pubsub } from './pubsub.ts';
 import type { Scenario } from './scenario.ts';
 import { supervision } from './supervision.ts';
@@ -15,4 +16,5 @@ export const scenarios: readonly Scenario[] = [
   dnsInZones,
   dnsInRegions,
   supervision,
+  machines,
 ];

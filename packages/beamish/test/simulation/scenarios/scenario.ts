@@ -3,7 +3,7 @@ import type { NetworkPreset, RandomFaults, Simulation } from '../../../src/simul
 /** Something that is put through the simulated world with many seeds. */
 export interface Scenario {
   readonly name: string;
-  readonly nodes: number;
+  readonly nodes: number | readonly (string | readonly string[])[];
   readonly faults: RandomFaults;
   readonly network?: NetworkPreset;
   readonly run: (world: Simulation) => Promise<void>;
