@@ -64,6 +64,8 @@ export class Decoder extends ByteReader {
   readonly #maxDepth: number;
   readonly #binaries: 'auto' | 'string' | 'bytes';
   readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
+  readonly #maxBytes: number;
+  readonly #maxElements: number;
   #elementsLeft: number;
   #cacheRefs = 0;
   /** Characters of canonical keys that may still be made, see `#compareKey`. */
@@ -73,12 +75,31 @@ export class Decoder extends ByteReader {
   constructor(bytes: Uint8Array, options: DecoderOptions = {}, offset = 0) {
     super(bytes, offset);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
-    this.#elementsLeft = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
+    this.#maxElements = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
+    this.#elementsLeft = this.#maxElements;
     this.#binaries = options.binaries ?? 'auto';
     this.#atomCache = options.atomCache;
-    this.#keyWorkLeft = 65_536 + KEY_WORK * bytes.length;
-    const maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
-    if (bytes.length > maxBytes) this.#tooLarge(`${bytes.length} bytes are more than maxBytes, ${maxBytes}`);
+    this.#keyWorkLeft = keyWork(bytes);
+    this.#maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
+    this.#checkBytes(bytes);
+  }
+
+  /**
+   * Begins with other bytes under the same limits, as a new decoder would.
+   *
+   * @throws BeamishError `term_too_large` when there are more bytes than `maxBytes`.
+   */
+  restart(bytes: Uint8Array, offset: number): void {
+    this.#checkBytes(bytes);
+    this.readFrom(bytes, offset);
+    this.#elementsLeft = this.#maxElements;
+    this.#keyWorkLeft = keyWork(bytes);
+    this.#cacheRefs = 0;
+  }
+
+  #checkBytes(bytes: Uint8Array): void {
+    if (bytes.length > this.#maxBytes)
+      this.#tooLarge(`${bytes.length} bytes are more than maxBytes, ${this.#maxBytes}`);
   }
 
   /**
@@ -444,6 +465,10 @@ export class Decoder extends ByteReader {
   #tooLarge(message: string): never {
     throw new BeamishError('term_too_large', message);
   }
+}
+
+function keyWork(bytes: Uint8Array): number {
+  return 65_536 + KEY_WORK * bytes.length;
 }
 
 function valueOfAtom(name: string): Term {

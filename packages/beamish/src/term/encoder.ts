@@ -46,6 +46,9 @@ export class Encoder extends ByteWriter {
   readonly #maxDepth: number;
   /** What was refused, to tell where in the term it is. */
   #refused: unknown = NOTHING;
+  /** Pids and references of one node come one after another. */
+  #lastName = '';
+  #lastWire = wireAtom('').wire;
 
   constructor(options: EncodeOptions = {}) {
     super();
@@ -335,7 +338,11 @@ export class Encoder extends ByteWriter {
   }
 
   #name(name: string): void {
-    this.writeBytes(wireAtom(name).wire);
+    if (name !== this.#lastName) {
+      this.#lastWire = wireAtom(name).wire;
+      this.#lastName = name;
+    }
+    this.writeBytes(this.#lastWire);
   }
 
   #refuse(value: unknown, message: string): never {

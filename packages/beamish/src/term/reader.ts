@@ -3,11 +3,18 @@ import { fastBuffer, type FastBuffer } from './fast-buffer.ts';
 
 /** Reads big-endian numbers and bytes, one after another, never past the end. */
 export class ByteReader {
-  protected readonly source: FastBuffer;
-  protected readonly end: number;
+  protected source: FastBuffer;
+  protected end: number;
   protected at: number;
 
   constructor(bytes: Uint8Array, offset = 0) {
+    this.source = fastBuffer(bytes);
+    this.end = bytes.length;
+    this.at = offset;
+  }
+
+  /** Goes on with other bytes. */
+  protected readFrom(bytes: Uint8Array, offset: number): void {
     this.source = fastBuffer(bytes);
     this.end = bytes.length;
     this.at = offset;

@@ -9,6 +9,7 @@ import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT } from './frag
 const VERSION = 131;
 const PASS_THROUGH = 112;
 const HEADER = 68;
+const NOTHING = Buffer.alloc(0);
 
 /** A signal as bytes, before it is known in which form they travel. */
 export interface EncodedSignal {
@@ -146,12 +147,14 @@ export interface PacketLimits {
 export class PacketReader {
   readonly #ends: Ends;
   readonly #fragments: Fragments;
-  readonly #maxBytes: number;
+  /** One for all frames: a new one costs as much as a small frame. */
+  readonly #decoder: Decoder;
+  #versions = false;
 
   constructor(ends: Ends, limits: PacketLimits) {
     this.#ends = ends;
-    this.#maxBytes = limits.maxBytes;
     this.#fragments = new Fragments(limits.maxBytes);
+    this.#decoder = new Decoder(NOTHING, { maxBytes: limits.maxBytes });
   }
 
   /**
@@ -172,19 +175,22 @@ export class PacketReader {
   }
 
   #signal(bytes: Uint8Array, offset: number, versions: boolean): Signal {
-    const decoder = new Decoder(bytes, { maxBytes: this.#maxBytes }, offset);
-    const term = (): Term => {
-      if (versions && decoder.readByte() !== VERSION) {
-        throw new BeamishError('frame_malformed', 'a term without its version byte');
-      }
-      return decoder.readTerm();
-    };
-    const signal = readSignal(term(), term, this.#ends);
+    const decoder = this.#decoder;
+    decoder.restart(bytes, offset);
+    this.#versions = versions;
+    const signal = readSignal(this.#term(), this.#term, this.#ends);
     if (decoder.remaining > 0) {
       throw new BeamishError('frame_malformed', `${decoder.remaining} bytes after a control message (${signal.type})`);
     }
     return signal;
   }
+
+  readonly #term = (): Term => {
+    if (this.#versions && this.#decoder.readByte() !== VERSION) {
+      throw new BeamishError('frame_malformed', 'a term without its version byte');
+    }
+    return this.#decoder.readTerm();
+  };
 }
 
 /** The atom cache was not negotiated, so the header lists no atoms (protocols 3.2). */
