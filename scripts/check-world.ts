@@ -19,7 +19,12 @@ interface Zone {
 }
 
 const zones: readonly Zone[] = [
-  { files: 'packages/beamish/src/**/*.ts', except: /\/src\/(world|cli|simulation\/real)\//, imports: true, severity: 'error' },
+  {
+    files: 'packages/beamish/src/**/*.ts',
+    except: /\/src\/(world|cli|simulation\/real)\//,
+    imports: true,
+    severity: 'error',
+  },
   { files: 'packages/*/src/**/*.ts', except: /^packages\/beamish\//, imports: false, severity: 'error' },
   { files: 'apps/*/src/**/*.ts', imports: false, severity: 'warning' },
 ];

@@ -39,7 +39,10 @@ export async function startNode(options: StartNodeOptions): Promise<ClusterNode>
   const { discovery: strategies, roles = [], ...rest } = options;
   for (const role of roles) {
     if (!/^[a-z][a-z0-9_]{0,63}$/.test(role)) {
-      throw new BeamishError('option_invalid', `role ${JSON.stringify(role)}: use 1 to 64 of a-z, 0-9 and _, starting with a letter`);
+      throw new BeamishError(
+        'option_invalid',
+        `role ${JSON.stringify(role)}: use 1 to 64 of a-z, 0-9 and _, starting with a letter`,
+      );
     }
   }
   const node = await Node.start(rest);

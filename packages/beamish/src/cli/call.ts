@@ -15,7 +15,8 @@ export async function call(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv, COMMON);
   const common = commonOf(values);
   const [nodeName, name, method, ...rest] = positionals;
-  if (nodeName === undefined || name === undefined || method === undefined) throw new UsageError('give NODE, NAME and METHOD');
+  if (nodeName === undefined || name === undefined || method === undefined)
+    throw new UsageError('give NODE, NAME and METHOD');
   hostOf(nodeName);
   const args = rest.map(argument);
   await using node = await startToolNode(common, quietWorld());
@@ -30,7 +31,9 @@ export async function call(argv: readonly string[]): Promise<number> {
     if (!isBeamishError(error, 'method_unknown')) throw withNode(error, nodeName);
     const { methods } = error.details;
     if (!Array.isArray(methods)) throw error;
-    process.stderr.write(`beamish: ${name} on ${nodeName} has no method ${method}; it has:\n${methods.map((one) => `  ${String(one)}\n`).join('')}`);
+    process.stderr.write(
+      `beamish: ${name} on ${nodeName} has no method ${method}; it has:\n${methods.map((one) => `  ${String(one)}\n`).join('')}`,
+    );
     return 1;
   }
 }
@@ -40,7 +43,9 @@ function argument(text: string, index: number): Term {
   try {
     return JSON.parse(text) as Term;
   } catch {
-    throw new UsageError(`argument ${index + 1} is no JSON: ${text} (a text needs its quotes: '${JSON.stringify(text)}')`);
+    throw new UsageError(
+      `argument ${index + 1} is no JSON: ${text} (a text needs its quotes: '${JSON.stringify(text)}')`,
+    );
   }
 }
 

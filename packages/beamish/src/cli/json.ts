@@ -1,4 +1,18 @@
-import { Atom, BitString, ExportFun, Float, formatTerm, ImproperList, isTermMap, mapEntries, OpaqueFun, Pid, Port, Reference, Tuple } from '../term/index.ts';
+import {
+  Atom,
+  BitString,
+  ExportFun,
+  Float,
+  formatTerm,
+  ImproperList,
+  isTermMap,
+  mapEntries,
+  OpaqueFun,
+  Pid,
+  Port,
+  Reference,
+  Tuple,
+} from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };

@@ -44,7 +44,12 @@ async function ask(common: Common, host: string, names: readonly EpmdName[]): Pr
     node = await startToolNode(common, quietWorld(), { resolve });
   } catch (error) {
     if (!isBeamishError(error, 'cookie_unreadable')) throw error;
-    return names.map(({ name, port }) => ({ name: `${name}@${host}`, port, status: 'not asked', reason: error.message }));
+    return names.map(({ name, port }) => ({
+      name: `${name}@${host}`,
+      port,
+      status: 'not asked',
+      reason: error.message,
+    }));
   }
   try {
     return await Promise.all(names.map((entry) => one(node, common, host, entry, addresses)));
@@ -53,7 +58,13 @@ async function ask(common: Common, host: string, names: readonly EpmdName[]): Pr
   }
 }
 
-async function one(node: Node, common: Common, host: string, entry: EpmdName, addresses: Map<string, number>): Promise<Row> {
+async function one(
+  node: Node,
+  common: Common,
+  host: string,
+  entry: EpmdName,
+  addresses: Map<string, number>,
+): Promise<Row> {
   const { port } = entry;
   let name = `${entry.name}@${host}`;
   for (;;) {

@@ -75,6 +75,8 @@ export async function cookieOf(common: Common, world: World): Promise<string> {
     return await readCookieFile(world);
   } catch (error) {
     if (!(error instanceof BeamishError)) throw error;
-    throw new BeamishError(error.code, `no cookie: give --cookie or RELEASE_COOKIE (${error.message})`, { cause: error });
+    throw new BeamishError(error.code, `no cookie: give --cookie or RELEASE_COOKIE (${error.message})`, {
+      cause: error,
+    });
   }
 }

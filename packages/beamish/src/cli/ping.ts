@@ -24,7 +24,8 @@ export async function ping(argv: readonly string[]): Promise<number> {
     reason = error instanceof Error ? error.message : String(error);
   }
   const took = Math.round((world.clock.monotonicTime() - began) * 10) / 10;
-  if (common.json) process.stdout.write(`${JSON.stringify(ok ? { node: nodeName, ok, ms: took } : { node: nodeName, ok, reason })}\n`);
+  if (common.json)
+    process.stdout.write(`${JSON.stringify(ok ? { node: nodeName, ok, ms: took } : { node: nodeName, ok, reason })}\n`);
   else process.stdout.write(ok ? `pong (${took} ms)\n` : `pang: ${reason}\n`);
   return ok ? 0 : 1;
 }

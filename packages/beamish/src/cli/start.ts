@@ -96,7 +96,11 @@ async function load(file: string): Promise<StartFunction | ServerClass> {
   try {
     module = (await import(where)) as typeof module;
   } catch (cause) {
-    throw new BeamishError('option_invalid', `module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new BeamishError(
+      'option_invalid',
+      `module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   const found = module.start ?? module.default;
   if (typeof found === 'function') return found as StartFunction | ServerClass;

@@ -5,13 +5,16 @@ import { type Common, cookieOf, UsageError } from './options.ts';
 
 /** Commands are quiet: what goes wrong is their own one line. */
 export function quietWorld(): World {
-  return realWorld({ logger: createLogger({ level: process.env['BEAMISH_LOG_LEVEL'] === undefined ? 'silent' : 'info' }) });
+  return realWorld({
+    logger: createLogger({ level: process.env['BEAMISH_LOG_LEVEL'] === undefined ? 'silent' : 'info' }),
+  });
 }
 
 /** @throws UsageError when it is no name of a node */
 export function hostOf(nodeName: string): string {
   const parts = splitNodeName(nodeName);
-  if (parts === undefined) throw new UsageError(`${JSON.stringify(nodeName)} is no node name: give NAME@HOST, e.g. web1@127.0.0.1`);
+  if (parts === undefined)
+    throw new UsageError(`${JSON.stringify(nodeName)} is no node name: give NAME@HOST, e.g. web1@127.0.0.1`);
   return parts.host;
 }
 

@@ -15,15 +15,23 @@ export function cookieProblem(cookie: unknown): string | undefined {
  * @param path where else to read
  * @throws BeamishError `cookie_unreadable`
  */
-export async function readCookieFile(world: World, path = `${world.disk.homeDirectory}/.erlang.cookie`): Promise<string> {
+export async function readCookieFile(
+  world: World,
+  path = `${world.disk.homeDirectory}/.erlang.cookie`,
+): Promise<string> {
   const status = await world.disk.status(path).catch((cause: unknown) => unreadable(path, 'cannot be read', cause));
   if (status === undefined) return unreadable(path, 'does not exist');
   if (status.kind !== 'file') return unreadable(path, 'is no file');
   if ((status.mode & 0o077) !== 0) {
-    return unreadable(path, `can be read by others than its owner (mode ${(status.mode & 0o777).toString(8)}): run chmod 400 on it`);
+    return unreadable(
+      path,
+      `can be read by others than its owner (mode ${(status.mode & 0o777).toString(8)}): run chmod 400 on it`,
+    );
   }
   try {
-    const cookie = Buffer.from(await world.disk.readFile(path)).toString('latin1').replace(/[\r\n]+$/, '');
+    const cookie = Buffer.from(await world.disk.readFile(path))
+      .toString('latin1')
+      .replace(/[\r\n]+$/, '');
     const problem = cookieProblem(cookie);
     return problem === undefined ? cookie : unreadable(path, `holds no cookie: ${problem}`);
   } catch (cause) {

@@ -67,18 +67,24 @@ export class Node implements AsyncDisposable {
     let listener: Listener | undefined;
     if (settings.listen) {
       if (tls === undefined && !isLoopback(host)) {
-        logger.warn({ node: settings.name, host }, 'connections to this node are not encrypted: give `tls`, or listen on a loopback address');
+        logger.warn(
+          { node: settings.name, host },
+          'connections to this node are not encrypted: give `tls`, or listen on a loopback address',
+        );
       }
       const onRefused = (error: Error, remote: Address): void => refusals.refuse('tls', remote, error.message);
-      listener = await world.network.listen({ host, port, ...(tls === undefined ? {} : { tls, onRefused }) }, (socket) => {
-        if (node !== undefined) {
-          node.#peers.accept(socket);
-          return;
-        }
-        // Nobody knows of the port yet.
-        socket.handle({ data() {}, close() {} });
-        socket.destroy();
-      });
+      listener = await world.network.listen(
+        { host, port, ...(tls === undefined ? {} : { tls, onRefused }) },
+        (socket) => {
+          if (node !== undefined) {
+            node.#peers.accept(socket);
+            return;
+          }
+          // Nobody knows of the port yet.
+          socket.handle({ data() {}, close() {} });
+          socket.destroy();
+        },
+      );
     }
     try {
       const { registration, creation } = await register(settings, refusals, listener);
@@ -316,5 +322,7 @@ async function locate(settings: Settings, nodeName: string, signal: AbortSignal)
   }
   const port = await portPlease(world, { host: parts.host, port: epmd.port, timeout: setupTime, signal }, parts.name);
   if (port !== undefined) return { host: parts.host, port };
-  throw new BeamishError('noconnection', `no node ${parts.name} is registered at epmd ${parts.host}:${epmd.port}`, { retryable: true });
+  throw new BeamishError('noconnection', `no node ${parts.name} is registered at epmd ${parts.host}:${epmd.port}`, {
+    retryable: true,
+  });
 }

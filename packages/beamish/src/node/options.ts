@@ -37,14 +37,17 @@ export function settingsOf(options: NodeOptions): Settings {
   for (const [label, cookie] of [['cookie', options.cookie] as const, ...cookies]) {
     const problem = cookieProblem(cookie);
     // Never the cookie itself: this text ends in logs.
-    if (problem !== undefined) faults.push(`${label === 'cookie' ? 'cookie' : `cookies[${JSON.stringify(label)}]`}: ${problem}`);
+    if (problem !== undefined)
+      faults.push(`${label === 'cookie' ? 'cookie' : `cookies[${JSON.stringify(label)}]`}: ${problem}`);
   }
   const host = options.host ?? (isIpAddress(parts.host) ? parts.host : '0.0.0.0');
   if (!isIpAddress(host)) faults.push(`host: ${JSON.stringify(host)} is no IP address to listen on`);
   const number = (field: keyof NodeOptions, fallback: number, least: number, most: number): number => {
     const value = options[field] ?? fallback;
     if (typeof value === 'number' && value >= least && value <= most) return value;
-    faults.push(`${field}: must be a number from ${least} to ${most}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`);
+    faults.push(
+      `${field}: must be a number from ${least} to ${most}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`,
+    );
     return fallback;
   };
   const world = options.world ?? realWorld();
@@ -75,7 +78,8 @@ export function settingsOf(options: NodeOptions): Settings {
   if (options.epmd === false && options.resolve === undefined) {
     faults.push('epmd: without a port mapper, resolve must say where nodes are');
   }
-  if (faults.length > 0) throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
+  if (faults.length > 0)
+    throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
   return settings;
 }
 
@@ -83,7 +87,9 @@ export function settingsOf(options: NodeOptions): Settings {
 function ownName(name: unknown, faults: string[]): NameParts {
   const parts = typeof name === 'string' ? splitNodeName(name) : undefined;
   if (parts !== undefined && /^[\w-]+$/.test(parts.name) && /^[\w.:%-]+$/.test(parts.host)) return parts;
-  faults.push(`name: ${JSON.stringify(name)} is no node name: give NAME@HOST of letters, digits, _ and -, e.g. web1@127.0.0.1`);
+  faults.push(
+    `name: ${JSON.stringify(name)} is no node name: give NAME@HOST of letters, digits, _ and -, e.g. web1@127.0.0.1`,
+  );
   return { name: 'invalid', host: '127.0.0.1' };
 }
 
@@ -92,7 +98,8 @@ function epmdOf(options: EpmdOptions, faults: string[]): Required<EpmdOptions> {
   const port = options.port ?? Number(process.env['ERL_EPMD_PORT'] || DEFAULT_EPMD_PORT);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) faults.push(`epmd.port: ${port} is no port`);
   const { host = '127.0.0.1', embedded = 'auto', bind = '0.0.0.0' } = options;
-  if (!['auto', 'never', 'always'].includes(embedded)) faults.push(`epmd.embedded: must be auto, never or always, not ${embedded}`);
+  if (!['auto', 'never', 'always'].includes(embedded))
+    faults.push(`epmd.embedded: must be auto, never or always, not ${embedded}`);
   if (!isIpAddress(bind)) faults.push(`epmd.bind: ${JSON.stringify(bind)} is no IP address`);
   return { port, host, embedded, bind };
 }

@@ -37,7 +37,14 @@ export interface PeersOptions {
 }
 
 /** Signals that make a connection; the others would only tell a node what it has forgotten. */
-const CONNECTING: ReadonlySet<Signal['type']> = new Set(['message', 'link', 'monitor', 'exit', 'spawnRequest', 'groupLeader']);
+const CONNECTING: ReadonlySet<Signal['type']> = new Set([
+  'message',
+  'link',
+  'monitor',
+  'exit',
+  'spawnRequest',
+  'groupLeader',
+]);
 
 /** How long an incoming handshake of the same node holds back our own dial, in ms; see `#begin`. */
 const HOLD_BACK = 1000;
@@ -141,11 +148,21 @@ export class Peers implements Distribution {
   #send(connection: Connection, { encoded, signal }: Outgoing): void {
     if (connection.send(encoded)) return;
     // The peer lacks SPAWN or ALIAS (protocols 2.4): say so to who waits for an answer.
-    this.#options.logger.debug({ node: connection.info.name, signal: signal.type }, 'not sent: the node does not know this kind of signal');
+    this.#options.logger.debug(
+      { node: connection.info.name, signal: signal.type },
+      'not sent: the node does not know this kind of signal',
+    );
     if (signal.type !== 'spawnRequest') return;
     const { reference, from: to } = signal;
     this.#options.world.clock.defer(() =>
-      this.#options.receiver.receive({ type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') }),
+      this.#options.receiver.receive({
+        type: 'spawnReply',
+        reference,
+        to,
+        link: false,
+        monitor: false,
+        result: atom('notsup'),
+      }),
     );
   }
 
@@ -157,7 +174,8 @@ export class Peers implements Distribution {
     if (signal?.aborted === true) throw aborted(nodeName, signal);
     if (this.#stopped) throw new BeamishError('closed', 'this node was stopped');
     const attempt = this.#attempts.get(nodeName) ?? this.#begin(nodeName);
-    if (attempt === undefined) throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no name of a node`);
+    if (attempt === undefined)
+      throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no name of a node`);
     const waiter = Promise.withResolvers<void>();
     attempt.waiters.add(waiter);
     const abort = (): void => waiter.reject(aborted(nodeName, signal));
@@ -176,7 +194,14 @@ export class Peers implements Distribution {
 
   #begin(nodeName: string): Attempt | undefined {
     if (this.#stopped || nodeName === this.#options.name || splitNodeName(nodeName) === undefined) return undefined;
-    const attempt: Attempt = { queue: [], queuedBytes: 0, waiters: new Set(), dial: undefined, timer: undefined, failure: undefined };
+    const attempt: Attempt = {
+      queue: [],
+      queuedBytes: 0,
+      waiters: new Set(),
+      dial: undefined,
+      timer: undefined,
+      failure: undefined,
+    };
     this.#attempts.set(nodeName, attempt);
     // The node is connecting to us: wait for that, and not for long, since it has proved nothing yet.
     if (this.#isIncoming(nodeName)) {
@@ -212,7 +237,10 @@ export class Peers implements Distribution {
       },
       unreachable: (error) => {
         if (error.code === 'tls_failed') {
-          logger.warn({ node: nodeName, cause: 'tls', err: error }, `no TLS connection from ${name} to ${nodeName}: ${error.message}`);
+          logger.warn(
+            { node: nodeName, cause: 'tls', err: error },
+            `no TLS connection from ${name} to ${nodeName}: ${error.message}`,
+          );
         }
         this.#dialFailed(nodeName, attempt, error);
       },
@@ -225,7 +253,9 @@ export class Peers implements Distribution {
     attempt.dial = undefined;
     attempt.timer?.cancel();
     attempt.timer = this.#options.world.clock.setTimer(this.#options.setupTime, () => {
-      const error = new BeamishError('timeout', `${nodeName} preferred its own connection, and that did not come`, { retryable: true });
+      const error = new BeamishError('timeout', `${nodeName} preferred its own connection, and that did not come`, {
+        retryable: true,
+      });
       this.#giveUp(nodeName, attempt, error);
     });
   }
@@ -258,7 +288,8 @@ export class Peers implements Distribution {
     const { maxPending, refusals } = this.#options;
     if (this.#stopped || this.#incoming.size >= maxPending) {
       socket.handle({ data() {}, close() {} });
-      if (!this.#stopped) refusals.refuse('limit', socket.remote, `more than ${maxPending} connections at one time that prove nothing`);
+      if (!this.#stopped)
+        refusals.refuse('limit', socket.remote, `more than ${maxPending} connections at one time that prove nothing`);
       socket.destroy();
       return;
     }
@@ -277,7 +308,12 @@ export class Peers implements Distribution {
         yielded() {},
         failed: (failure) => {
           this.#incoming.delete(incoming);
-          refusals.refuse(failure.cause, socket.remote, failure.message, incoming.name === undefined ? {} : { node: incoming.name });
+          refusals.refuse(
+            failure.cause,
+            socket.remote,
+            failure.message,
+            incoming.name === undefined ? {} : { node: incoming.name },
+          );
           if (incoming.name !== undefined) this.#incomingEnded(incoming.name);
         },
       },

@@ -31,7 +31,8 @@ export function rpc(runtime: Runtime, target: Target, options: CallOptions = {})
       reject(error);
       settle();
     };
-    const gaveUp = (): void => fail(new BeamishError('aborted', `${what}: the caller gave it up`, { cause: signal?.reason }));
+    const gaveUp = (): void =>
+      fail(new BeamishError('aborted', `${what}: the caller gave it up`, { cause: signal?.reason }));
     // Ends the spawn request when this call is over, whatever ended it.
     const controller = new AbortController();
     const timer =
@@ -63,9 +64,11 @@ export function rpc(runtime: Runtime, target: Target, options: CallOptions = {})
         settle();
       }
     };
-    runtime.requestSpawn(node, spawn, { timeout: Infinity, signal: controller.signal, onDown }).catch((error: unknown) => {
-      fail(explained(error, what));
-    });
+    runtime
+      .requestSpawn(node, spawn, { timeout: Infinity, signal: controller.signal, onDown })
+      .catch((error: unknown) => {
+        fail(explained(error, what));
+      });
   });
 }
 
@@ -75,10 +78,18 @@ function explained(error: unknown, what: string): BeamishError {
   return new BeamishError(code, `${what}: ${error.message}`, { cause: error, retryable, details });
 }
 
-function answerOf(reason: Term, result: Reference, what: string, target: Target): { readonly value: Term } | BeamishError {
+function answerOf(
+  reason: Term,
+  result: Reference,
+  what: string,
+  target: Target,
+): { readonly value: Term } | BeamishError {
   const { node } = target;
   if (isAtom(reason, 'noconnection')) {
-    return new BeamishError('noconnection', `${what}: the connection was lost before the answer`, { details: { node }, retryable: true });
+    return new BeamishError('noconnection', `${what}: the connection was lost before the answer`, {
+      details: { node },
+      retryable: true,
+    });
   }
   if (!isTuple(reason) || !result.equals(reason.at(0))) return failed(what, reason, node);
   const [, kind, detail, stack] = reason.elements;
@@ -98,8 +109,11 @@ function ownError(reason: Term, what: string, node: string): BeamishError | unde
   const code = mapGet(facts, 'code');
   const message = mapGet(facts, 'message');
   // A peer must not be able to invent codes.
-  const known = typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error';
-  return new BeamishError(known, `${what}: ${typeof message === 'string' ? message : formatTerm(message)}`, { details: { node, reason } });
+  const known =
+    typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as BeamishErrorCode) : 'remote_error';
+  return new BeamishError(known, `${what}: ${typeof message === 'string' ? message : formatTerm(message)}`, {
+    details: { node, reason },
+  });
 }
 
 /** Whether it is the called function itself that is not there, and not one that it called. */
@@ -109,5 +123,7 @@ function isMissing(stack: Term, target: Target): boolean {
 }
 
 function failed(what: string, reason: Term, node: string): BeamishError {
-  return new BeamishError('remote_error', `${what}: ${formatTerm(reason).slice(0, 2000)}`, { details: { node, reason } });
+  return new BeamishError('remote_error', `${what}: ${formatTerm(reason).slice(0, 2000)}`, {
+    details: { node, reason },
+  });
 }

@@ -31,10 +31,21 @@ async function collector(t: T): Promise<{ a: TestNode; env: Record<string, strin
   const cluster = await testCluster(t);
   const a = await cluster.start('collector1@127.0.0.1', { cookie });
   await a.node.spawn(DeviceManager, [], { name: 'device_manager' });
-  return { a, env: { ERL_EPMD_PORT: String(cluster.epmdPort), RELEASE_COOKIE: cookie, RELEASE_NODE: undefined, HOME: '/nonexistent' } };
+  return {
+    a,
+    env: {
+      ERL_EPMD_PORT: String(cluster.epmdPort),
+      RELEASE_COOKIE: cookie,
+      RELEASE_NODE: undefined,
+      HOME: '/nonexistent',
+    },
+  };
 }
 
-async function run(args: readonly string[], env: Record<string, string | undefined>): Promise<{ code: number | null; out: string; err: string }> {
+async function run(
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+): Promise<{ code: number | null; out: string; err: string }> {
   const child = startChild(process.execPath, [command, ...args], { env });
   const { code } = await child.exited;
   return { code, out: child.stdout, err: child.stderr };
@@ -45,17 +56,35 @@ test('call: the answer as JSON; arguments; a wrong method gives those that exist
   const node = 'collector1@127.0.0.1';
   const list = await run(['call', node, 'device_manager', 'list'], env);
   assert.deepEqual([list.code, JSON.parse(list.out), list.err], [0, [{ id: 'sw-01', up: true, at: null }], '']);
-  const get = await run(['call', node, 'device_manager', 'get_device', '"sw-01"', '{"fields":["a"]}', '--json', '--timeout', '9000'], env);
+  const get = await run(
+    ['call', node, 'device_manager', 'get_device', '"sw-01"', '{"fields":["a"]}', '--json', '--timeout', '9000'],
+    env,
+  );
   assert.deepEqual([get.code, get.out], [0, '["sw-01",{"fields":["a"]}]\n']);
   const wrong = await run(['call', node, 'device_manager', 'lst'], env);
   assert.equal(wrong.code, 1);
-  assert.equal(wrong.err, `beamish: device_manager on ${node} has no method lst; it has:\n  list\n  getDevice\n  slow\n`);
+  assert.equal(
+    wrong.err,
+    `beamish: device_manager on ${node} has no method lst; it has:\n  list\n  getDevice\n  slow\n`,
+  );
   const cases: [string[], number, RegExp][] = [
-    [['call', node, 'nobody', 'list'], 1, /^beamish: call of nobody\.list on collector1@127\.0\.0\.1: no such process \(noproc\)\n$/],
+    [
+      ['call', node, 'nobody', 'list'],
+      1,
+      /^beamish: call of nobody\.list on collector1@127\.0\.0\.1: no such process \(noproc\)\n$/,
+    ],
     [['call', node, 'device_manager', 'slow', '--timeout', '300'], 1, /no answer within 300 ms \(timeout\)\n$/],
-    [['call', 'nobody@127.0.0.1', 'x', 'y'], 1, /no node nobody is registered at epmd 127\.0\.0\.1:\d+ \(noconnection\)\n$/],
+    [
+      ['call', 'nobody@127.0.0.1', 'x', 'y'],
+      1,
+      /no node nobody is registered at epmd 127\.0\.0\.1:\d+ \(noconnection\)\n$/,
+    ],
     [['call', node, 'x', 'y', '--cookie', 'wrong'], 1, /do not have the same cookie \(cookie_mismatch\)\n$/],
-    [['call', node, 'device_manager', 'get_device', 'sw-01'], 2, /argument 1 is no JSON: sw-01 \(a text needs its quotes: '"sw-01"'\)/],
+    [
+      ['call', node, 'device_manager', 'get_device', 'sw-01'],
+      2,
+      /argument 1 is no JSON: sw-01 \(a text needs its quotes: '"sw-01"'\)/,
+    ],
     [['call', node], 2, /give NODE, NAME and METHOD/],
     [['call', 'no-host', 'x', 'y'], 2, /"no-host" is no node name/],
     [['call', node, 'x', 'y', '--timeout', 'soon'], 2, /--timeout must be an integer/],
@@ -85,42 +114,60 @@ test('ping', options, async (t) => {
   assert.equal((JSON.parse(json.out) as { ok: boolean }).ok, true);
 });
 
-test('nodes: what is registered, and whether it accepts this cookie; nodes of another address by their true names', options, async (t) => {
-  const cluster = await testCluster(t);
-  await cluster.start('one@127.0.0.1', { cookie });
-  await cluster.start('two@127.0.0.2', { cookie, host: '127.0.0.1' });
-  await cluster.start('three@127.0.0.1', { cookie: 'another' });
-  const env = { ERL_EPMD_PORT: String(cluster.epmdPort), RELEASE_COOKIE: undefined, HOME: '/nonexistent' };
-  const listed = await run(['nodes', '--json', '--cookie', cookie], env);
-  assert.equal(listed.code, 0, listed.err);
-  const rows = JSON.parse(listed.out) as { name: string; status: string }[];
-  assert.deepEqual(rows.map(({ name, status }) => `${name} ${status}`).sort(), ['one@127.0.0.1 up', 'three@127.0.0.1 cookie_mismatch', 'two@127.0.0.2 up']);
-  const table = await run(['nodes', '--cookie', cookie, '--epmd-port', String(cluster.epmdPort)], { ...env, ERL_EPMD_PORT: '1' });
-  assert.match(table.out, /^NODE +PORT +STATUS\n/);
-  assert.match(table.out, /^two@127\.0\.0\.2 +\d+ +up$/m);
-  const without = await run(['nodes'], env);
-  assert.equal(without.code, 0);
-  assert.match(without.out, /^one@127\.0\.0\.1 +\d+ +not asked$/m);
-  const nobody = await run(['nodes', '--cookie', cookie], { ...env, ERL_EPMD_PORT: '1' });
-  assert.equal(nobody.code, 1);
-  assert.match(nobody.err, /^beamish: epmd at 127\.0\.0\.1:1 cannot be reached.*\(epmd_failed\)\n$/);
-});
+test(
+  'nodes: what is registered, and whether it accepts this cookie; nodes of another address by their true names',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    await cluster.start('one@127.0.0.1', { cookie });
+    await cluster.start('two@127.0.0.2', { cookie, host: '127.0.0.1' });
+    await cluster.start('three@127.0.0.1', { cookie: 'another' });
+    const env = { ERL_EPMD_PORT: String(cluster.epmdPort), RELEASE_COOKIE: undefined, HOME: '/nonexistent' };
+    const listed = await run(['nodes', '--json', '--cookie', cookie], env);
+    assert.equal(listed.code, 0, listed.err);
+    const rows = JSON.parse(listed.out) as { name: string; status: string }[];
+    assert.deepEqual(rows.map(({ name, status }) => `${name} ${status}`).sort(), [
+      'one@127.0.0.1 up',
+      'three@127.0.0.1 cookie_mismatch',
+      'two@127.0.0.2 up',
+    ]);
+    const table = await run(['nodes', '--cookie', cookie, '--epmd-port', String(cluster.epmdPort)], {
+      ...env,
+      ERL_EPMD_PORT: '1',
+    });
+    assert.match(table.out, /^NODE +PORT +STATUS\n/);
+    assert.match(table.out, /^two@127\.0\.0\.2 +\d+ +up$/m);
+    const without = await run(['nodes'], env);
+    assert.equal(without.code, 0);
+    assert.match(without.out, /^one@127\.0\.0\.1 +\d+ +not asked$/m);
+    const nobody = await run(['nodes', '--cookie', cookie], { ...env, ERL_EPMD_PORT: '1' });
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.err, /^beamish: epmd at 127\.0\.0\.1:1 cannot be reached.*\(epmd_failed\)\n$/);
+  },
+);
 
-test('the cookie: --cookie, RELEASE_COOKIE, the file in the home directory with its permissions', options, async (t) => {
-  const { env } = await collector(t);
-  await using home = await temporaryDirectory();
-  await mkdir(home.file('.config'));
-  await writeFile(home.file('.erlang.cookie'), `${cookie}\n`, { mode: 0o400 });
-  const ping = ['ping', 'collector1@127.0.0.1'];
-  const bare = { ...env, RELEASE_COOKIE: undefined, HOME: home.path };
-  assert.equal((await run(ping, bare)).code, 0);
-  assert.equal((await run(ping, { ...bare, RELEASE_COOKIE: 'wrong' })).code, 1);
-  assert.equal((await run([...ping, '--cookie', cookie], { ...bare, RELEASE_COOKIE: 'wrong' })).code, 0);
-  await chmod(home.file('.erlang.cookie'), 0o644);
-  const open = await run(ping, bare);
-  assert.equal(open.code, 1);
-  assert.match(open.err, /^beamish: no cookie: give --cookie or RELEASE_COOKIE \(.*mode 644.*chmod 400.*\) \(cookie_unreadable\)\n$/);
-});
+test(
+  'the cookie: --cookie, RELEASE_COOKIE, the file in the home directory with its permissions',
+  options,
+  async (t) => {
+    const { env } = await collector(t);
+    await using home = await temporaryDirectory();
+    await mkdir(home.file('.config'));
+    await writeFile(home.file('.erlang.cookie'), `${cookie}\n`, { mode: 0o400 });
+    const ping = ['ping', 'collector1@127.0.0.1'];
+    const bare = { ...env, RELEASE_COOKIE: undefined, HOME: home.path };
+    assert.equal((await run(ping, bare)).code, 0);
+    assert.equal((await run(ping, { ...bare, RELEASE_COOKIE: 'wrong' })).code, 1);
+    assert.equal((await run([...ping, '--cookie', cookie], { ...bare, RELEASE_COOKIE: 'wrong' })).code, 0);
+    await chmod(home.file('.erlang.cookie'), 0o644);
+    const open = await run(ping, bare);
+    assert.equal(open.code, 1);
+    assert.match(
+      open.err,
+      /^beamish: no cookie: give --cookie or RELEASE_COOKIE \(.*mode 644.*chmod 400.*\) \(cookie_unreadable\)\n$/,
+    );
+  },
+);
 
 test('help, for the command and for each of its commands', options, async () => {
   const general = await run(['--help'], {});
@@ -129,7 +176,9 @@ test('help, for the command and for each of its commands', options, async () => 
     assert.ok(general.out.includes(`beamish ${name}`));
     const help = await run([name, '--help'], {});
     assert.equal(help.code, 0);
-    assert.ok(help.out.startsWith(`beamish ${name}`) && help.out.includes('--cookie') && help.out.includes('--epmd-port'));
+    assert.ok(
+      help.out.startsWith(`beamish ${name}`) && help.out.includes('--cookie') && help.out.includes('--epmd-port'),
+    );
   }
   const none = await run([], {});
   assert.equal(none.code, 2);
@@ -156,7 +205,17 @@ test('start: a module with a function, or a server; roles; ends cleanly on a sig
      export default class WordCounter extends GenServer { #n = 0; add(text: string) { return (this.#n += text.split(' ').length); } }`,
   );
   const begin = (args: readonly string[]): Child => startNode(command, ['start', ...args], { t, env });
-  const first = begin([withFunction, '--name', 'greeter@127.0.0.1', '--role', 'web', '--role', 'greeting', '--discovery', 'epmd:collector1@127.0.0.1']);
+  const first = begin([
+    withFunction,
+    '--name',
+    'greeter@127.0.0.1',
+    '--role',
+    'web',
+    '--role',
+    'greeting',
+    '--discovery',
+    'epmd:collector1@127.0.0.1',
+  ]);
   await first.waitForOutput(/ready web\+greeting/);
   await eventually(() => a.node.nodes().some(({ name, hidden }) => name === 'greeter@127.0.0.1' && hidden));
   const greeted = await run(['call', 'greeter@127.0.0.1', 'greeter', 'greet', '"you"'], env);
@@ -167,7 +226,10 @@ test('start: a module with a function, or a server; roles; ends cleanly on a sig
   await eventually(() => a.node.nodes().length === 0);
   const second = begin([withServer, '--name', 'words@127.0.0.1']);
   await second.waitForOutput(/node words@127\.0\.0\.1 is up/);
-  await eventually(async () => (await run(['call', 'words@127.0.0.1', 'word_counter', 'add', '"a b c"'], env)).out === '3\n', { timeout: 20_000, interval: 100 });
+  await eventually(
+    async () => (await run(['call', 'words@127.0.0.1', 'word_counter', 'add', '"a b c"'], env)).out === '3\n',
+    { timeout: 20_000, interval: 100 },
+  );
   second.kill('SIGINT');
   assert.deepEqual(await second.exited, { code: 0, signal: null });
 });

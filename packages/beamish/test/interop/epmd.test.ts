@@ -14,47 +14,62 @@ const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
 const world = realWorld();
 const cookie = 'test cookie'.replace(' ', '_');
 
-test('protocols 1.2: our nodes register with a real epmd, are listed, refused twice, and registered again after it died', options, async (t) => {
-  const cluster = await testCluster(t);
-  const port = cluster.epmdPort;
-  const epmd = await startEpmd(port, t);
-  const a = await cluster.start('a@127.0.0.1');
-  const b = await cluster.start('b@127.0.0.1');
-  const target = { host: '127.0.0.1', port };
-  assert.equal(a.node.statistics().servesEpmd, false);
-  assert.equal(await portPlease(world, target, 'a'), a.node.address.port);
-  assert.equal(await portPlease(world, target, 'nobody'), undefined);
-  assert.deepEqual((await epmdNames(world, target)).map((entry) => entry.name).sort(), ['a', 'b']);
-  const listing = startChild(requirePeer('epmd'), ['-port', String(port), '-names'], { t });
-  await listing.waitForOutput(new RegExp(`name a at port ${a.node.address.port}`));
-  await assert.rejects(cluster.start('a@127.0.0.1'), (error) => isBeamishError(error, 'name_taken'));
-  const { creation } = a.node;
-  await epmd.stop();
-  // Now one of ours serves the port.
-  await eventually(async () => (await epmdNames(world, target)).length === 2, { timeout: 10_000 });
-  assert.equal(a.node.statistics().servesEpmd !== b.node.statistics().servesEpmd, true);
-  assert.equal(a.node.creation, creation);
-});
+test(
+  'protocols 1.2: our nodes register with a real epmd, are listed, refused twice, and registered again after it died',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const port = cluster.epmdPort;
+    const epmd = await startEpmd(port, t);
+    const a = await cluster.start('a@127.0.0.1');
+    const b = await cluster.start('b@127.0.0.1');
+    const target = { host: '127.0.0.1', port };
+    assert.equal(a.node.statistics().servesEpmd, false);
+    assert.equal(await portPlease(world, target, 'a'), a.node.address.port);
+    assert.equal(await portPlease(world, target, 'nobody'), undefined);
+    assert.deepEqual((await epmdNames(world, target)).map((entry) => entry.name).sort(), ['a', 'b']);
+    const listing = startChild(requirePeer('epmd'), ['-port', String(port), '-names'], { t });
+    await listing.waitForOutput(new RegExp(`name a at port ${a.node.address.port}`));
+    await assert.rejects(cluster.start('a@127.0.0.1'), (error) => isBeamishError(error, 'name_taken'));
+    const { creation } = a.node;
+    await epmd.stop();
+    // Now one of ours serves the port.
+    await eventually(async () => (await epmdNames(world, target)).length === 2, { timeout: 10_000 });
+    assert.equal(a.node.statistics().servesEpmd !== b.node.statistics().servesEpmd, true);
+    assert.equal(a.node.creation, creation);
+  },
+);
 
-test('protocols 1.5: real nodes and the real client use our port mapper, and find the node that takes over', options, async (t) => {
-  const cluster = await testCluster(t);
-  const port = cluster.epmdPort;
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const b = await cluster.start('b@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: port, t });
-  const other = await Beam.start({ name: 'other@127.0.0.1', cookie, epmdPort: port, t });
-  assert.equal(await beam.eval(`net_adm:ping('other@127.0.0.1')`), 'pong');
-  assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
-  assert.equal(await other.eval(`net_adm:ping('b@127.0.0.1')`), 'pong');
-  assert.match(await beam.eval('erl_epmd:names({127,0,0,1})'), /^\{ok,\[.*"beam".*\]\}$/);
-  const listing = startChild(requirePeer('epmd'), ['-port', String(port), '-names'], { t });
-  await listing.waitForOutput(/name other at port/);
-  const target = { host: '127.0.0.1', port };
-  assert.equal((await epmdNames(world, target)).length, 4);
-  await a.node.stop();
-  // The real nodes register again by themselves, after their two seconds, with the creation they had.
-  await eventually(async () => (await epmdNames(world, target)).map((entry) => entry.name).sort().join() === 'b,beam,other', { timeout: 20_000 });
-  assert.equal(b.node.statistics().servesEpmd, true);
-  assert.equal(await b.node.at('beam@127.0.0.1').ping(), true);
-  assert.equal(await other.eval(`net_adm:ping('beam@127.0.0.1')`), 'pong');
-});
+test(
+  'protocols 1.5: real nodes and the real client use our port mapper, and find the node that takes over',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const port = cluster.epmdPort;
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    const b = await cluster.start('b@127.0.0.1', { cookie });
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: port, t });
+    const other = await Beam.start({ name: 'other@127.0.0.1', cookie, epmdPort: port, t });
+    assert.equal(await beam.eval(`net_adm:ping('other@127.0.0.1')`), 'pong');
+    assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    assert.equal(await other.eval(`net_adm:ping('b@127.0.0.1')`), 'pong');
+    assert.match(await beam.eval('erl_epmd:names({127,0,0,1})'), /^\{ok,\[.*"beam".*\]\}$/);
+    const listing = startChild(requirePeer('epmd'), ['-port', String(port), '-names'], { t });
+    await listing.waitForOutput(/name other at port/);
+    const target = { host: '127.0.0.1', port };
+    assert.equal((await epmdNames(world, target)).length, 4);
+    await a.node.stop();
+    // The real nodes register again by themselves, after their two seconds, with the creation they had.
+    await eventually(
+      async () =>
+        (await epmdNames(world, target))
+          .map((entry) => entry.name)
+          .sort()
+          .join() === 'b,beam,other',
+      { timeout: 20_000 },
+    );
+    assert.equal(b.node.statistics().servesEpmd, true);
+    assert.equal(await b.node.at('beam@127.0.0.1').ping(), true);
+    assert.equal(await other.eval(`net_adm:ping('beam@127.0.0.1')`), 'pong');
+  },
+);

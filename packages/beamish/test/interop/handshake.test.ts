@@ -21,30 +21,36 @@ import { Beam, startEpmd } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
 const cookie = 'interop';
-const code = (expected: BeamishErrorCode) => (error: unknown): boolean => {
-  assert.ok(isBeamishError(error, expected), String(error));
-  return true;
-};
+const code =
+  (expected: BeamishErrorCode) =>
+  (error: unknown): boolean => {
+    assert.ok(isBeamishError(error, expected), String(error));
+    return true;
+  };
 
-test('protocols 2.2: both ways, hidden and visible, seen by nodes() and by events on both sides', options, async (t) => {
-  const cluster = await testCluster(t);
-  const hidden = await cluster.start('hidden@127.0.0.1', { cookie });
-  const visible = await cluster.start('visible@127.0.0.1', { cookie, hidden: false });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-  assert.equal(await beam.eval(`net_kernel:connect_node('hidden@127.0.0.1')`), 'true');
-  await visible.node.connect('beam@127.0.0.1');
-  assert.equal(await beam.eval('nodes()'), `['visible@127.0.0.1']`);
-  assert.equal(await beam.eval('nodes(hidden)'), `['hidden@127.0.0.1']`);
-  const [info] = hidden.node.nodes();
-  assert.deepEqual([info?.name, info?.hidden, info?.direction], ['beam@127.0.0.1', true, 'in']);
-  assert.equal(visible.node.nodes('visible')[0]?.direction, 'out');
-  assert.equal(String(info?.creation), await beam.eval('erlang:system_info(creation)'));
-  await beam.eval(`net_kernel:disconnect('hidden@127.0.0.1')`);
-  await eventually(() => hidden.events.length === 2);
-  assert.deepEqual(types(hidden.events), ['nodeup beam@127.0.0.1', 'nodedown beam@127.0.0.1 closed']);
-  visible.node.disconnect('beam@127.0.0.1');
-  await eventually(async () => (await beam.eval('nodes([visible, hidden])')) === '[]');
-});
+test(
+  'protocols 2.2: both ways, hidden and visible, seen by nodes() and by events on both sides',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const hidden = await cluster.start('hidden@127.0.0.1', { cookie });
+    const visible = await cluster.start('visible@127.0.0.1', { cookie, hidden: false });
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    assert.equal(await beam.eval(`net_kernel:connect_node('hidden@127.0.0.1')`), 'true');
+    await visible.node.connect('beam@127.0.0.1');
+    assert.equal(await beam.eval('nodes()'), `['visible@127.0.0.1']`);
+    assert.equal(await beam.eval('nodes(hidden)'), `['hidden@127.0.0.1']`);
+    const [info] = hidden.node.nodes();
+    assert.deepEqual([info?.name, info?.hidden, info?.direction], ['beam@127.0.0.1', true, 'in']);
+    assert.equal(visible.node.nodes('visible')[0]?.direction, 'out');
+    assert.equal(String(info?.creation), await beam.eval('erlang:system_info(creation)'));
+    await beam.eval(`net_kernel:disconnect('hidden@127.0.0.1')`);
+    await eventually(() => hidden.events.length === 2);
+    assert.deepEqual(types(hidden.events), ['nodeup beam@127.0.0.1', 'nodedown beam@127.0.0.1 closed']);
+    visible.node.disconnect('beam@127.0.0.1');
+    await eventually(async () => (await beam.eval('nodes([visible, hidden])')) === '[]');
+  },
+);
 
 test('protocols 2.3: a wrong cookie, by either side', options, async (t) => {
   const cluster = await testCluster(t);
@@ -99,7 +105,11 @@ test('protocols 2.3: `alive`: our restarted node replaces its former life on the
   await first.node.connect('beam@127.0.0.1');
   const target = { host: '127.0.0.1', port: cluster.epmdPort };
   const port = (await portPlease(realWorld(), target, 'beam')) ?? 0;
-  const second = await cluster.start('a@127.0.0.1', { cookie, epmd: false, resolve: () => ({ host: '127.0.0.1', port }) });
+  const second = await cluster.start('a@127.0.0.1', {
+    cookie,
+    epmd: false,
+    resolve: () => ({ host: '127.0.0.1', port }),
+  });
   await second.node.connect('beam@127.0.0.1');
   assert.equal(await beam.eval('nodes(hidden)'), `['a@127.0.0.1']`);
   await eventually(() => first.events.length === 2);
@@ -149,10 +159,16 @@ test('protocols 2.4, 2.6: flags that a BEAM wants, and a name that it gives', op
   await cluster.start('epmd@127.0.0.1', { cookie });
   await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
   const port = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'beam')) ?? 0;
-  const config = (flags: bigint, name = 'x@127.0.0.1'): HandshakeConfig => ({ name, flags, creation: 5, challenge: 9, cookieFor: () => cookie });
+  const config = (flags: bigint, name = 'x@127.0.0.1'): HandshakeConfig => ({
+    name,
+    flags,
+    creation: 5,
+    challenge: 9,
+    cookieFor: () => cookie,
+  });
   for (let bit = 1n; bit <= MANDATORY; bit <<= 1n) {
     if ((MANDATORY & bit) === 0n) continue;
-    const outcome = await shake(port, config((OWN_FLAGS & ~MANDATORY_25_DIGEST) & ~bit), 'beam@127.0.0.1');
+    const outcome = await shake(port, config(OWN_FLAGS & ~MANDATORY_25_DIGEST & ~bit), 'beam@127.0.0.1');
     assert.equal(outcome.type === 'failed' && outcome.failure.cause, 'not_allowed', `0x${bit.toString(16)}`);
   }
   for (const flags of [OWN_FLAGS, OWN_FLAGS | PUBLISHED, 0xd075f5fbcn, MANDATORY_25_DIGEST | (1n << 24n)]) {
@@ -166,7 +182,13 @@ test('protocols 2.7: ticks with a BEAM of a short tick time, and one that stoppe
   const cluster = await testCluster(t);
   const patient = await cluster.start('patient@127.0.0.1', { cookie });
   const quick = await cluster.start('quick@127.0.0.1', { cookie, tickTime: 4000 });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t, args: ['-kernel', 'net_ticktime', '4'] });
+  const beam = await Beam.start({
+    name: 'beam@127.0.0.1',
+    cookie,
+    epmdPort: cluster.epmdPort,
+    t,
+    args: ['-kernel', 'net_ticktime', '4'],
+  });
   await patient.node.connect('beam@127.0.0.1');
   await quick.node.connect('beam@127.0.0.1');
   // Bytes that only ticks make: more than twice the BEAM's tick time goes by.

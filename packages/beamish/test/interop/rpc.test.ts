@@ -14,11 +14,13 @@ import { Beam } from './fixtures/beam.ts';
 const options = { ...skipUnless('erl'), timeout: 90_000 };
 const cookie = 'interop';
 const at = `'a@127.0.0.1'`;
-const code = (expected: BeamishErrorCode, text?: RegExp) => (error: unknown): boolean => {
-  assert.ok(isBeamishError(error, expected), String(error));
-  if (text !== undefined) assert.match(error.message, text);
-  return true;
-};
+const code =
+  (expected: BeamishErrorCode, text?: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(isBeamishError(error, expected), String(error));
+    if (text !== undefined) assert.match(error.message, text);
+    return true;
+  };
 
 class Devices extends GenServer {
   readonly #pings: Term[] = [];
@@ -57,57 +59,85 @@ async function both(t: Parameters<typeof testCluster>[0]): Promise<{ a: TestNode
   return { a, beam, epmdPort: cluster.epmdPort };
 }
 
-test('protocols 5.3, BEAM to us: ping, gen_server, multi_call, erpc, rpc, block_call, cast, multicall', options, async (t) => {
-  const { a, beam } = await both(t);
-  const cases: [string, string][] = [
-    [`net_adm:ping(${at})`, 'pong'],
-    [`gen_server:call({device_manager, ${at}}, list_devices)`, '[#{<<"id">> => <<"sw-01">>}]'],
-    [`gen_server:call({device_manager, ${at}}, {get, <<"sw-01">>})`, '{ok,<<"sw-01">>}'],
-    [`gen_server:call(rpc:call(${at}, shop, pid, []), {get, x})`, '{ok,x}'],
-    [`gen_server:multi_call([${at}], device_manager, {get, 1})`, `{[{'a@127.0.0.1',{ok,1}}],[]}`],
-    [`gen_server:call({device_manager, ${at}}, none_such)`, `{'$beamish_error',#{<<"code">> => <<"method_unknown">>`],
-    [`erpc:call(${at}, shop, add, [1, 2])`, '3'],
-    [`erpc:call(${at}, shop, later, [<<"x">>], 5000)`, '<<"x">>'],
-    [`erpc:call(${at}, 'Elixir.Shop', name, [])`, '<<"Shop">>'],
-    [`erpc:call(${at}, os, cmd, ["id"])`, '{caught,error,{exception,undef,[{os,cmd,["id"],[]}]}}'],
-    [`erpc:call(${at}, shop, sleep, [], 100)`, '{caught,error,{erpc,timeout}}'],
-    [`erpc:call(${at}, fun() -> 1 end)`, '{caught,error,{exception,undef,[{erlang,apply,'],
-    [`erpc:multicall([${at}, node()], lists, seq, [1, 2])`, '[{error,{exception,undef,[{lists,seq,[1,2],[]}]}},{ok,[1,2]}]'],
-    [`rpc:call(${at}, shop, add, [1, 2])`, '3'],
-    [`rpc:call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
-    [`rpc:block_call(${at}, shop, add, [3, 4])`, '7'],
-    [`rpc:block_call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
-    [`gen_server:call({rex, ${at}}, {call, shop, add, [5, 6], group_leader()})`, '11'],
-    [`{rex, ${at}} ! {self(), {call, shop, add, [7, 8], user}}, receive {rex, X} -> X end`, '15'],
-    [`{rex, ${at}} ! {self(), features_request}, receive {features_reply, N, F} -> {N, F} end`, `{'a@127.0.0.1',[erpc]}`],
-    [`rpc:multicall([${at}, node()], erlang, whereis, [none])`, `{[{badrpc,`],
-    [`K = rpc:async_call(${at}, shop, add, [1, 1]), rpc:yield(K)`, '2'],
-  ];
-  for (const [expression, expected] of cases) {
-    const answer = await beam.eval(expression);
-    assert.ok(answer.startsWith(expected), `${expression}: ${answer}`);
-  }
-  assert.match(await beam.eval(`rpc:call(${at}, shop, fail, [])`), /^\{badrpc,\{'EXIT',\{\{js_error,<<"Error">>,<<"sold out">>\},\[/);
-  assert.match(await beam.eval(`try erpc:call(${at}, shop, fail, []) catch C:R -> {C, R} end`), /^\{error,\{exception,\{js_error,<<"Error">>,<<"sold out">>\}/);
-  assert.equal(await beam.eval(`gen_server:cast({device_manager, ${at}}, {note, 1}), {device_manager, ${at}} ! raw, rpc:cast(${at}, shop, add, [1,2]), erpc:cast(${at}, os, cmd, ["id"]), rpc:eval_everywhere([${at}], shop, add, [1,2])`), 'abcast');
-  await eventually(async () => formatTerm(await a.node.runtime.call('device_manager', atom('notes'))) === '[1,raw]');
-  assert.equal(a.events.length, 1);
-});
+test(
+  'protocols 5.3, BEAM to us: ping, gen_server, multi_call, erpc, rpc, block_call, cast, multicall',
+  options,
+  async (t) => {
+    const { a, beam } = await both(t);
+    const cases: [string, string][] = [
+      [`net_adm:ping(${at})`, 'pong'],
+      [`gen_server:call({device_manager, ${at}}, list_devices)`, '[#{<<"id">> => <<"sw-01">>}]'],
+      [`gen_server:call({device_manager, ${at}}, {get, <<"sw-01">>})`, '{ok,<<"sw-01">>}'],
+      [`gen_server:call(rpc:call(${at}, shop, pid, []), {get, x})`, '{ok,x}'],
+      [`gen_server:multi_call([${at}], device_manager, {get, 1})`, `{[{'a@127.0.0.1',{ok,1}}],[]}`],
+      [`gen_server:call({device_manager, ${at}}, none_such)`, `{'$beamish_error',#{<<"code">> => <<"method_unknown">>`],
+      [`erpc:call(${at}, shop, add, [1, 2])`, '3'],
+      [`erpc:call(${at}, shop, later, [<<"x">>], 5000)`, '<<"x">>'],
+      [`erpc:call(${at}, 'Elixir.Shop', name, [])`, '<<"Shop">>'],
+      [`erpc:call(${at}, os, cmd, ["id"])`, '{caught,error,{exception,undef,[{os,cmd,["id"],[]}]}}'],
+      [`erpc:call(${at}, shop, sleep, [], 100)`, '{caught,error,{erpc,timeout}}'],
+      [`erpc:call(${at}, fun() -> 1 end)`, '{caught,error,{exception,undef,[{erlang,apply,'],
+      [
+        `erpc:multicall([${at}, node()], lists, seq, [1, 2])`,
+        '[{error,{exception,undef,[{lists,seq,[1,2],[]}]}},{ok,[1,2]}]',
+      ],
+      [`rpc:call(${at}, shop, add, [1, 2])`, '3'],
+      [`rpc:call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
+      [`rpc:block_call(${at}, shop, add, [3, 4])`, '7'],
+      [`rpc:block_call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
+      [`gen_server:call({rex, ${at}}, {call, shop, add, [5, 6], group_leader()})`, '11'],
+      [`{rex, ${at}} ! {self(), {call, shop, add, [7, 8], user}}, receive {rex, X} -> X end`, '15'],
+      [
+        `{rex, ${at}} ! {self(), features_request}, receive {features_reply, N, F} -> {N, F} end`,
+        `{'a@127.0.0.1',[erpc]}`,
+      ],
+      [`rpc:multicall([${at}, node()], erlang, whereis, [none])`, `{[{badrpc,`],
+      [`K = rpc:async_call(${at}, shop, add, [1, 1]), rpc:yield(K)`, '2'],
+    ];
+    for (const [expression, expected] of cases) {
+      const answer = await beam.eval(expression);
+      assert.ok(answer.startsWith(expected), `${expression}: ${answer}`);
+    }
+    assert.match(
+      await beam.eval(`rpc:call(${at}, shop, fail, [])`),
+      /^\{badrpc,\{'EXIT',\{\{js_error,<<"Error">>,<<"sold out">>\},\[/,
+    );
+    assert.match(
+      await beam.eval(`try erpc:call(${at}, shop, fail, []) catch C:R -> {C, R} end`),
+      /^\{error,\{exception,\{js_error,<<"Error">>,<<"sold out">>\}/,
+    );
+    assert.equal(
+      await beam.eval(
+        `gen_server:cast({device_manager, ${at}}, {note, 1}), {device_manager, ${at}} ! raw, rpc:cast(${at}, shop, add, [1,2]), erpc:cast(${at}, os, cmd, ["id"]), rpc:eval_everywhere([${at}], shop, add, [1,2])`,
+      ),
+      'abcast',
+    );
+    await eventually(async () => formatTerm(await a.node.runtime.call('device_manager', atom('notes'))) === '[1,raw]');
+    assert.equal(a.events.length, 1);
+  },
+);
 
-test('protocols 5.5, we to the BEAM: erpc with results and every kind of failure, gen_server calls, output', options, async (t) => {
-  const { a } = await both(t);
-  const remote = a.node.at('beam@127.0.0.1');
-  assert.equal(await remote.ping(), true);
-  assert.equal(await remote.rpc('erlang', '+', [1, 2]), 3);
-  assert.equal(formatTerm(await remote.rpc('lists', 'seq', [1, 3])), '[1,2,3]');
-  await assert.rejects(remote.rpc('erlang', 'error', [atom('bad')]), code('remote_error', /erlang:error\/1 on beam@127\.0\.0\.1: bad/));
-  await assert.rejects(remote.rpc('erlang', 'exit', [tuple(atom('gone'), 1)]), code('remote_error', /\{gone,1\}/));
-  await assert.rejects(remote.rpc('erlang', 'throw', [atom('ball')]), code('remote_error', /ball/));
-  await assert.rejects(remote.rpc('no_such', 'function', []), code('not_exposed'));
-  await assert.rejects(remote.rpc('timer', 'sleep', [60_000], { timeout: 100 }), code('timeout'));
-  await assert.rejects(remote.rpc('erlang', 'halt', []), code('noconnection'));
-  assert.deepEqual(types(a.events).at(-1), 'nodedown beam@127.0.0.1 closed');
-});
+test(
+  'protocols 5.5, we to the BEAM: erpc with results and every kind of failure, gen_server calls, output',
+  options,
+  async (t) => {
+    const { a } = await both(t);
+    const remote = a.node.at('beam@127.0.0.1');
+    assert.equal(await remote.ping(), true);
+    assert.equal(await remote.rpc('erlang', '+', [1, 2]), 3);
+    assert.equal(formatTerm(await remote.rpc('lists', 'seq', [1, 3])), '[1,2,3]');
+    await assert.rejects(
+      remote.rpc('erlang', 'error', [atom('bad')]),
+      code('remote_error', /erlang:error\/1 on beam@127\.0\.0\.1: bad/),
+    );
+    await assert.rejects(remote.rpc('erlang', 'exit', [tuple(atom('gone'), 1)]), code('remote_error', /\{gone,1\}/));
+    await assert.rejects(remote.rpc('erlang', 'throw', [atom('ball')]), code('remote_error', /ball/));
+    await assert.rejects(remote.rpc('no_such', 'function', []), code('not_exposed'));
+    await assert.rejects(remote.rpc('timer', 'sleep', [60_000], { timeout: 100 }), code('timeout'));
+    await assert.rejects(remote.rpc('erlang', 'halt', []), code('noconnection'));
+    assert.deepEqual(types(a.events).at(-1), 'nodedown beam@127.0.0.1 closed');
+  },
+);
 
 test('protocols 5.6: what a BEAM process prints for us is answered, and told in the log', options, async (t) => {
   const { a, beam } = await both(t);
@@ -119,29 +149,39 @@ test('protocols 5.6: what a BEAM process prints for us is answered, and told in 
   assert.equal(await beam.eval('1 + 1'), '2');
 });
 
-test('protocols 5.5: our gen_server calls to the BEAM: by name and pid, nobody, time-out, a late reply', options, async (t) => {
-  const { a, beam } = await both(t);
-  await beam.eval(`register(server, spawn(fun() -> F = fun(F) -> receive
+test(
+  'protocols 5.5: our gen_server calls to the BEAM: by name and pid, nobody, time-out, a late reply',
+  options,
+  async (t) => {
+    const { a, beam } = await both(t);
+    await beam.eval(`register(server, spawn(fun() -> F = fun(F) -> receive
     {'$gen_call', {P, T}, {late, Ms}} -> erlang:send_after(Ms, self(), {reply, P, T}), F(F);
     {reply, P, T} -> gen:reply({P, T}, late), F(F);
     {'$gen_call', {P, T}, by_pid} -> P ! {T, answered}, F(F);
     {'$gen_call', From, die} -> exit(asked);
     {'$gen_call', From, Request} -> gen:reply(From, {got, Request}), F(F) end end, F(F) end))`);
-  const { runtime } = a.node;
-  const to = { name: 'server', node: 'beam@127.0.0.1' };
-  assert.equal(formatTerm(await runtime.call(to, tuple(atom('x'), 1))), '{got,{x,1}}');
-  assert.equal(formatTerm(await runtime.call(to, atom('by_pid'))), 'answered');
-  const pid = (await a.node.at('beam@127.0.0.1').rpc('erlang', 'whereis', [atom('server')])) as Pid;
-  assert.equal(formatTerm(await runtime.call(pid, 'y')), '{got,<<"y">>}');
-  await assert.rejects(runtime.call({ name: 'nobody', node: 'beam@127.0.0.1' }, 1), code('noproc'));
-  await assert.rejects(runtime.call(to, tuple(atom('late'), 200), { timeout: 50 }), code('timeout', /server\.late on beam@127\.0\.0\.1/));
-  assert.equal(formatTerm(await runtime.call(to, 'after')), '{got,<<"after">>}');
-  await assert.rejects(runtime.call(to, atom('die')), code('process_exited', /asked/));
-});
+    const { runtime } = a.node;
+    const to = { name: 'server', node: 'beam@127.0.0.1' };
+    assert.equal(formatTerm(await runtime.call(to, tuple(atom('x'), 1))), '{got,{x,1}}');
+    assert.equal(formatTerm(await runtime.call(to, atom('by_pid'))), 'answered');
+    const pid = (await a.node.at('beam@127.0.0.1').rpc('erlang', 'whereis', [atom('server')])) as Pid;
+    assert.equal(formatTerm(await runtime.call(pid, 'y')), '{got,<<"y">>}');
+    await assert.rejects(runtime.call({ name: 'nobody', node: 'beam@127.0.0.1' }, 1), code('noproc'));
+    await assert.rejects(
+      runtime.call(to, tuple(atom('late'), 200), { timeout: 50 }),
+      code('timeout', /server\.late on beam@127\.0\.0\.1/),
+    );
+    assert.equal(formatTerm(await runtime.call(to, 'after')), '{got,<<"after">>}');
+    await assert.rejects(runtime.call(to, atom('die')), code('process_exited', /asked/));
+  },
+);
 
-test('protocols 5.3, Elixir to us: GenServer, Node.ping, :rpc, Node.spawn', { ...skipUnless('erl', 'elixir'), timeout: 90_000 }, async (t) => {
-  const { epmdPort } = await both(t);
-  const script = `
+test(
+  'protocols 5.3, Elixir to us: GenServer, Node.ping, :rpc, Node.spawn',
+  { ...skipUnless('erl', 'elixir'), timeout: 90_000 },
+  async (t) => {
+    const { epmdPort } = await both(t);
+    const script = `
     n = :"a@127.0.0.1"
     IO.inspect Node.ping(n)
     IO.inspect GenServer.call({:device_manager, n}, {:get, "sw-01"})
@@ -152,21 +192,25 @@ test('protocols 5.3, Elixir to us: GenServer, Node.ping, :rpc, Node.spawn', { ..
     IO.inspect catch_exit.(fn -> GenServer.call({:nobody, n}, :x) end)
     IO.inspect Process.monitor({:device_manager, n}) |> is_reference()
     IO.puts "done"
-  `.replace('IO.inspect Node.ping(n)', `catch_exit = fn f -> try do f.() catch :exit, {r, _} -> r end end\n IO.inspect Node.ping(n)`);
-  const elixir = startChild(requirePeer('elixir'), ['--name', 'ex@127.0.0.1', '--cookie', cookie, '-e', script], {
-    t,
-    env: { ERL_EPMD_PORT: String(epmdPort), ELIXIR_ERL_OPTIONS: '-start_epmd false' },
-  });
-  await elixir.waitForOutput(/done/, 30_000);
-  assert.deepEqual(elixir.stdout.trim().split('\n'), [
-    ':pong',
-    '{:ok, "sw-01"}',
-    '[%{"id" => "sw-01"}]',
-    ':ok',
-    '"Shop"',
-    '["from elixir"]',
-    ':noproc',
-    'true',
-    'done',
-  ]);
-});
+  `.replace(
+      'IO.inspect Node.ping(n)',
+      `catch_exit = fn f -> try do f.() catch :exit, {r, _} -> r end end\n IO.inspect Node.ping(n)`,
+    );
+    const elixir = startChild(requirePeer('elixir'), ['--name', 'ex@127.0.0.1', '--cookie', cookie, '-e', script], {
+      t,
+      env: { ERL_EPMD_PORT: String(epmdPort), ELIXIR_ERL_OPTIONS: '-start_epmd false' },
+    });
+    await elixir.waitForOutput(/done/, 30_000);
+    assert.deepEqual(elixir.stdout.trim().split('\n'), [
+      ':pong',
+      '{:ok, "sw-01"}',
+      '[%{"id" => "sw-01"}]',
+      ':ok',
+      '"Shop"',
+      '["from elixir"]',
+      ':noproc',
+      'true',
+      'done',
+    ]);
+  },
+);

@@ -14,10 +14,15 @@ import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'openssl'), timeout: 120_000 };
 const cookie = 'interop';
-const code = (...expected: BeamishErrorCode[]) => (error: unknown): boolean => {
-  assert.ok(expected.some((one) => isBeamishError(error, one)), String(error));
-  return true;
-};
+const code =
+  (...expected: BeamishErrorCode[]) =>
+  (error: unknown): boolean => {
+    assert.ok(
+      expected.some((one) => isBeamishError(error, one)),
+      String(error),
+    );
+    return true;
+  };
 
 async function openssl(...args: string[]): Promise<void> {
   const child = startChild(requirePeer('openssl'), args);
@@ -26,61 +31,137 @@ async function openssl(...args: string[]): Promise<void> {
 }
 
 /** An authority, and a certificate of it for the loopback address. */
-async function authority(directory: TemporaryDirectory, name: string): Promise<{ tls: TlsOptions; file(kind: 'ca' | 'cert' | 'key'): string }> {
+async function authority(
+  directory: TemporaryDirectory,
+  name: string,
+): Promise<{ tls: TlsOptions; file(kind: 'ca' | 'cert' | 'key'): string }> {
   const file = (kind: string): string => directory.file(`${name}-${kind}.pem`);
   const extensions = directory.file(`${name}.ext`);
   // OTP 25 looks for the host of a node's name among the DNS names, also when it is an address; Node among the addresses.
-  await writeFile(extensions, 'subjectAltName=IP:127.0.0.1,DNS:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n');
-  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', file('cakey'), '-out', file('ca'));
-  await openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=node', '-keyout', file('key'), '-out', file('csr'));
-  await openssl('x509', '-req', '-days', '2', '-in', file('csr'), '-CA', file('ca'), '-CAkey', file('cakey'), '-CAcreateserial', '-extfile', extensions, '-out', file('cert'));
+  await writeFile(
+    extensions,
+    'subjectAltName=IP:127.0.0.1,DNS:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n',
+  );
+  await openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    file('cakey'),
+    '-out',
+    file('ca'),
+  );
+  await openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=node',
+    '-keyout',
+    file('key'),
+    '-out',
+    file('csr'),
+  );
+  await openssl(
+    'x509',
+    '-req',
+    '-days',
+    '2',
+    '-in',
+    file('csr'),
+    '-CA',
+    file('ca'),
+    '-CAkey',
+    file('cakey'),
+    '-CAcreateserial',
+    '-extfile',
+    extensions,
+    '-out',
+    file('cert'),
+  );
   const [ca, cert, key] = await Promise.all(['ca', 'cert', 'key'].map((kind) => readFile(file(kind), 'utf8')));
   return { file, tls: { ca: ca as string, cert: cert as string, key: key as string } };
 }
 
-async function beamOptions(directory: TemporaryDirectory, name: string, side: { file(kind: 'ca' | 'cert' | 'key'): string }): Promise<string[]> {
+async function beamOptions(
+  directory: TemporaryDirectory,
+  name: string,
+  side: { file(kind: 'ca' | 'cert' | 'key'): string },
+): Promise<string[]> {
   const path = directory.file(`${name}.conf`);
   const common = `{certfile,"${side.file('cert')}"},{keyfile,"${side.file('key')}"},{cacertfile,"${side.file('ca')}"},{verify,verify_peer}`;
   await writeFile(path, `[{server,[${common},{fail_if_no_peer_cert,true}]},{client,[${common}]}].`);
   return ['-proto_dist', 'inet_tls', '-ssl_dist_optfile', path];
 }
 
-test('protocols 14: both ways with a real node, both verified; a wrong CA is refused and told once', options, async (t) => {
-  await using directory = await temporaryDirectory();
-  const right = await authority(directory, 'right');
-  const wrong = await authority(directory, 'wrong');
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie, tls: right.tls });
-  const b = await cluster.start('b@127.0.0.1', { cookie, tls: right.tls });
-  const stranger = await cluster.start('stranger@127.0.0.1', { cookie, tls: wrong.tls });
-  const plain = await cluster.start('plain@127.0.0.1', { cookie, setupTime: 2000 });
-  // Between ours.
-  await b.node.connect('a@127.0.0.1');
-  assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
-  for (let attempt = 0; attempt < 3; attempt++) await assert.rejects(stranger.node.connect('a@127.0.0.1'), code('tls_failed', 'handshake_failed'));
-  await assert.rejects(plain.node.connect('a@127.0.0.1'), code('handshake_failed', 'timeout'));
-  await assert.rejects(a.node.connect('plain@127.0.0.1'), code('tls_failed', 'handshake_failed', 'timeout', 'connection_refused'));
-  await eventually(() => (a.node.statistics().refused.tls ?? 0) >= 3, { timeout: 12_000, describe: () => JSON.stringify([a.node.statistics().refused, a.warnings()]) });
-  const told = a.warnings().filter((line) => line['cause'] === 'tls' && String(line['address']).startsWith('127.0.0.1:'));
-  assert.equal(told.length, 1);
-  const socket = connect(a.node.address.port, '127.0.0.1');
-  socket.on('error', () => {});
-  socket.write('GET / HTTP/1.1\r\n\r\n');
-  await new Promise((resolve) => socket.on('close', resolve));
-  assert.deepEqual(types(a.events), ['nodeup b@127.0.0.1']);
-  // With a real one.
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t, args: await beamOptions(directory, 'beam', right) });
-  assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
-  assert.equal(a.node.nodes().find((info) => info.name === 'beam@127.0.0.1')?.direction, 'in');
-  assert.equal(await b.node.at('beam@127.0.0.1').rpc('erlang', '+', [1, 2]), 3);
-  assert.equal(b.node.nodes().find((info) => info.name === 'beam@127.0.0.1')?.direction, 'out');
-  // Large, so that it takes several records and fragments.
-  assert.equal(await b.node.at('beam@127.0.0.1').rpc('erlang', 'byte_size', ['x'.repeat(300_000)]), 300_000);
-  // It trusts us not, and we not it.
-  await assert.rejects(stranger.node.connect('beam@127.0.0.1'), code('tls_failed', 'handshake_failed'));
-  const evil = await Beam.start({ name: 'evil@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t, args: await beamOptions(directory, 'evil', wrong) });
-  assert.equal(await evil.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
-  await assert.rejects(a.node.connect('evil@127.0.0.1'), code('tls_failed'));
-  assert.deepEqual(types(a.events), ['nodeup b@127.0.0.1', 'nodeup beam@127.0.0.1']);
-  assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
-});
+test(
+  'protocols 14: both ways with a real node, both verified; a wrong CA is refused and told once',
+  options,
+  async (t) => {
+    await using directory = await temporaryDirectory();
+    const right = await authority(directory, 'right');
+    const wrong = await authority(directory, 'wrong');
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie, tls: right.tls });
+    const b = await cluster.start('b@127.0.0.1', { cookie, tls: right.tls });
+    const stranger = await cluster.start('stranger@127.0.0.1', { cookie, tls: wrong.tls });
+    const plain = await cluster.start('plain@127.0.0.1', { cookie, setupTime: 2000 });
+    // Between ours.
+    await b.node.connect('a@127.0.0.1');
+    assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
+    for (let attempt = 0; attempt < 3; attempt++)
+      await assert.rejects(stranger.node.connect('a@127.0.0.1'), code('tls_failed', 'handshake_failed'));
+    await assert.rejects(plain.node.connect('a@127.0.0.1'), code('handshake_failed', 'timeout'));
+    await assert.rejects(
+      a.node.connect('plain@127.0.0.1'),
+      code('tls_failed', 'handshake_failed', 'timeout', 'connection_refused'),
+    );
+    await eventually(() => (a.node.statistics().refused.tls ?? 0) >= 3, {
+      timeout: 12_000,
+      describe: () => JSON.stringify([a.node.statistics().refused, a.warnings()]),
+    });
+    const told = a
+      .warnings()
+      .filter((line) => line['cause'] === 'tls' && String(line['address']).startsWith('127.0.0.1:'));
+    assert.equal(told.length, 1);
+    const socket = connect(a.node.address.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\n\r\n');
+    await new Promise((resolve) => socket.on('close', resolve));
+    assert.deepEqual(types(a.events), ['nodeup b@127.0.0.1']);
+    // With a real one.
+    const beam = await Beam.start({
+      name: 'beam@127.0.0.1',
+      cookie,
+      epmdPort: cluster.epmdPort,
+      t,
+      args: await beamOptions(directory, 'beam', right),
+    });
+    assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    assert.equal(a.node.nodes().find((info) => info.name === 'beam@127.0.0.1')?.direction, 'in');
+    assert.equal(await b.node.at('beam@127.0.0.1').rpc('erlang', '+', [1, 2]), 3);
+    assert.equal(b.node.nodes().find((info) => info.name === 'beam@127.0.0.1')?.direction, 'out');
+    // Large, so that it takes several records and fragments.
+    assert.equal(await b.node.at('beam@127.0.0.1').rpc('erlang', 'byte_size', ['x'.repeat(300_000)]), 300_000);
+    // It trusts us not, and we not it.
+    await assert.rejects(stranger.node.connect('beam@127.0.0.1'), code('tls_failed', 'handshake_failed'));
+    const evil = await Beam.start({
+      name: 'evil@127.0.0.1',
+      cookie,
+      epmdPort: cluster.epmdPort,
+      t,
+      args: await beamOptions(directory, 'evil', wrong),
+    });
+    assert.equal(await evil.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
+    await assert.rejects(a.node.connect('evil@127.0.0.1'), code('tls_failed'));
+    assert.deepEqual(types(a.events), ['nodeup b@127.0.0.1', 'nodeup beam@127.0.0.1']);
+    assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
+  },
+);

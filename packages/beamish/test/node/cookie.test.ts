@@ -12,7 +12,10 @@ test('the cookie file is read as Erlang does: its owner’s alone, without the l
   await using directory = await temporaryDirectory();
   const path = directory.file('.erlang.cookie');
   const world = realWorld();
-  const unreadable = (text: RegExp) => (error: unknown): boolean => isBeamishError(error, 'cookie_unreadable') && text.test(error.message);
+  const unreadable =
+    (text: RegExp) =>
+    (error: unknown): boolean =>
+      isBeamishError(error, 'cookie_unreadable') && text.test(error.message);
   await assert.rejects(readCookieFile(world, path), unreadable(/does not exist/));
   await writeFile(path, 'ABCDEF\n');
   for (const mode of [0o400, 0o600]) {
@@ -36,7 +39,8 @@ test('cookies and names', () => {
   for (const cookie of ['a', 'with space', 'ÄÖÜ', 'x'.repeat(255)]) assert.equal(cookieProblem(cookie), undefined);
   for (const cookie of ['', 'x'.repeat(256), 'a\n', '日本', 7]) assert.notEqual(cookieProblem(cookie), undefined);
   assert.deepEqual(splitNodeName('a@b.c'), { name: 'a', host: 'b.c' });
-  for (const name of ['', 'a', 'a@', '@b', 'a@b@c', 'a b@c', 'a\u0000@b', `${'a'.repeat(256)}@b`]) assert.equal(splitNodeName(name), undefined);
+  for (const name of ['', 'a', 'a@', '@b', 'a@b@c', 'a b@c', 'a\u0000@b', `${'a'.repeat(256)}@b`])
+    assert.equal(splitNodeName(name), undefined);
   assert.ok(compareNodeNames('b@h', 'a@h') > 0);
   // Bytes of UTF-8, which are not JavaScript's order.
   assert.ok(compareNodeNames('\u{1f600}@h', '\uffee@h') > 0);

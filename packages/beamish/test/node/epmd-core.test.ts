@@ -14,10 +14,23 @@ import {
   portResponse,
   type EpmdEntry,
 } from '../../src/node/epmd/codec.ts';
-import { epmdServer, stepEpmdServer, type EpmdServerEffect, type EpmdServerState } from '../../src/node/epmd/server-core.ts';
+import {
+  epmdServer,
+  stepEpmdServer,
+  type EpmdServerEffect,
+  type EpmdServerState,
+} from '../../src/node/epmd/server-core.ts';
 import { seed } from '../support/seed.ts';
 
-const entry: EpmdEntry = { name: 'b', port: 0xc55d, nodeType: 77, protocol: 0, highVersion: 6, lowVersion: 5, extra: new Uint8Array(0) };
+const entry: EpmdEntry = {
+  name: 'b',
+  port: 0xc55d,
+  nodeType: 77,
+  protocol: 0,
+  highVersion: 6,
+  lowVersion: 5,
+  extra: new Uint8Array(0),
+};
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 test('the registration seen from a real BEAM (protocols 1.2)', () => {
@@ -74,7 +87,13 @@ function request(
   local = true,
   random = 1000,
 ): [EpmdServerState, EpmdServerEffect | undefined] {
-  const [next, effects] = stepEpmdServer(state, { type: 'request', connection, body: message.subarray(2), local, random });
+  const [next, effects] = stepEpmdServer(state, {
+    type: 'request',
+    connection,
+    body: message.subarray(2),
+    local,
+    random,
+  });
   assert.equal(effects.length, 1);
   return [next, effects[0]];
 }

@@ -13,23 +13,37 @@ const world = realWorld();
 const names = async (port: number): Promise<string[]> =>
   (await epmdNames(world, { host: '127.0.0.1', port })).map((entry) => entry.name).sort();
 
-test('when the node that serves the port mapper ends, another takes over, with all names and their creations', options, async (t) => {
-  const cluster = await testCluster(t);
-  const { epmdPort } = cluster;
-  const nodes = [await cluster.start('a@127.0.0.1'), await cluster.start('b@127.0.0.1'), await cluster.start('c@127.0.0.1')];
-  assert.deepEqual(nodes.map(({ node }) => node.statistics().servesEpmd), [true, false, false]);
-  const creations = nodes.map(({ node }) => node.creation);
-  await nodes[0]?.node.stop();
-  await eventually(async () => (await names(epmdPort)).join() === 'b,c', { timeout: 10_000 });
-  assert.equal(nodes.filter(({ node }) => node.statistics().servesEpmd).length, 1);
-  const again = await cluster.start('a@127.0.0.1');
-  assert.deepEqual(await names(epmdPort), ['a', 'b', 'c']);
-  await again.node.connect('b@127.0.0.1');
-  await again.node.connect('c@127.0.0.1');
-  assert.deepEqual(again.node.nodes().map((info) => info.creation), creations.slice(1));
-  assert.equal(await portPlease(world, { host: '127.0.0.1', port: epmdPort }, 'b'), nodes[1]?.node.address.port);
-  assert.equal(await portPlease(world, { host: '127.0.0.1', port: epmdPort }, 'zz'), undefined);
-});
+test(
+  'when the node that serves the port mapper ends, another takes over, with all names and their creations',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const { epmdPort } = cluster;
+    const nodes = [
+      await cluster.start('a@127.0.0.1'),
+      await cluster.start('b@127.0.0.1'),
+      await cluster.start('c@127.0.0.1'),
+    ];
+    assert.deepEqual(
+      nodes.map(({ node }) => node.statistics().servesEpmd),
+      [true, false, false],
+    );
+    const creations = nodes.map(({ node }) => node.creation);
+    await nodes[0]?.node.stop();
+    await eventually(async () => (await names(epmdPort)).join() === 'b,c', { timeout: 10_000 });
+    assert.equal(nodes.filter(({ node }) => node.statistics().servesEpmd).length, 1);
+    const again = await cluster.start('a@127.0.0.1');
+    assert.deepEqual(await names(epmdPort), ['a', 'b', 'c']);
+    await again.node.connect('b@127.0.0.1');
+    await again.node.connect('c@127.0.0.1');
+    assert.deepEqual(
+      again.node.nodes().map((info) => info.creation),
+      creations.slice(1),
+    );
+    assert.equal(await portPlease(world, { host: '127.0.0.1', port: epmdPort }, 'b'), nodes[1]?.node.address.port);
+    assert.equal(await portPlease(world, { host: '127.0.0.1', port: epmdPort }, 'zz'), undefined);
+  },
+);
 
 test('many nodes that start at the same moment: one serves, all are registered', options, async (t) => {
   const cluster = await testCluster(t);
@@ -52,14 +66,17 @@ test('what answers on the port is no port mapper', options, async (t) => {
   t.after(async () => void server.close());
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const target = { host: '127.0.0.1', port };
-  const failed = (error: unknown): boolean => isBeamishError(error, 'epmd_failed') && error.message.includes(`127.0.0.1:${port}`);
+  const failed = (error: unknown): boolean =>
+    isBeamishError(error, 'epmd_failed') && error.message.includes(`127.0.0.1:${port}`);
   await assert.rejects(portPlease(world, target, 'a'), failed);
   await assert.rejects((await testCluster(t)).start('a@127.0.0.1', { epmd: { port } }), failed);
   const silent = await freePort();
   const mute = createServer(() => {});
   t.after(async () => void mute.close());
   await new Promise<void>((resolve) => mute.listen(silent, '127.0.0.1', resolve));
-  await assert.rejects(epmdNames(world, { host: '127.0.0.1', port: silent, timeout: 50 }), (error) => isBeamishError(error, 'epmd_failed'));
+  await assert.rejects(epmdNames(world, { host: '127.0.0.1', port: silent, timeout: 50 }), (error) =>
+    isBeamishError(error, 'epmd_failed'),
+  );
 });
 
 test('a connection to the port mapper that asks nothing is closed', { ...options, timeout: 20_000 }, async (t) => {

@@ -34,7 +34,10 @@ test('the same frames, wherever the stream is cut', () => {
           reader.push(chunk);
           for (let body = reader.next(); body !== undefined; body = reader.next()) read.push([...body]);
         }
-        assert.deepEqual(read, bodies.map((body) => [...body]));
+        assert.deepEqual(
+          read,
+          bodies.map((body) => [...body]),
+        );
       },
     ),
     { seed },
@@ -117,6 +120,7 @@ test('fragments out of order, begun twice, without a first one, too large', () =
   assert.throws(() => begun().add(fragment(NEXT_FRAGMENT, 1, 2, '').subarray(0, 9)), malformed);
   assert.throws(() => {
     const fragments = new Fragments(100);
-    for (let sequence = 1; sequence < 10; sequence++) fragments.add(fragment(FIRST_FRAGMENT, sequence, 9, 'x'.repeat(50)));
+    for (let sequence = 1; sequence < 10; sequence++)
+      fragments.add(fragment(FIRST_FRAGMENT, sequence, 9, 'x'.repeat(50)));
   }, malformed);
 });

@@ -38,7 +38,12 @@ interface Outcome {
 }
 
 /** Two machines that talk to each other, as hosts would have them. */
-function run(a: HandshakeConfig, b: HandshakeConfig, decision: HandshakeDecision = { status: 'ok' }, expected = b.name): Outcome {
+function run(
+  a: HandshakeConfig,
+  b: HandshakeConfig,
+  decision: HandshakeDecision = { status: 'ok' },
+  expected = b.name,
+): Outcome {
   const transcript: string[] = [];
   const ends: Record<'a' | 'b', HandshakeEffect | undefined> = { a: undefined, b: undefined };
   const states: Record<'a' | 'b', HandshakeState> = { a: accept(), b: accept() };
@@ -112,7 +117,11 @@ test('every status', () => {
 
 test('a dynamic name (NAME_ME): the acceptor gives it, and the connection is hidden', () => {
   const a = config('h', { flags: OWN_FLAGS | NAME_ME | PUBLISHED, creation: 0 });
-  const { initiator, acceptor } = run(a, config('b@h', { flags: OWN_FLAGS | PUBLISHED }), { status: 'named', name: 'Q1@h', creation: 9 });
+  const { initiator, acceptor } = run(a, config('b@h', { flags: OWN_FLAGS | PUBLISHED }), {
+    status: 'named',
+    name: 'Q1@h',
+    creation: 9,
+  });
   assert.equal(initiator?.type, 'established');
   assert.equal(acceptor?.type, 'established');
   assert.equal(acceptor.peer.name, 'Q1@h');
@@ -156,7 +165,7 @@ test('the node that answers must be the one that was dialled', () => {
 test('each mandatory flag that is missing is `not_allowed`; the digest flag stands for all (protocols 2.4)', () => {
   for (let bit = 1n; bit <= MANDATORY; bit <<= 1n) {
     if ((MANDATORY & bit) === 0n) continue;
-    const flags = (OWN_FLAGS & ~MANDATORY_25_DIGEST) & ~bit;
+    const flags = OWN_FLAGS & ~MANDATORY_25_DIGEST & ~bit;
     const { initiator, acceptor } = run(config('a@h', { flags }), config('b@h'));
     assert.equal(failure(acceptor), 'handshake_failed/not_allowed');
     assert.equal(failure(initiator), 'handshake_failed/not_allowed');
@@ -214,16 +223,21 @@ test('messages survive the wire; bytes after the name are ignored', () => {
 test('no bytes make a machine throw or be fooled', () => {
   const b = config('b@h');
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }), fc.constantFrom(0x4e, 0x73, 0x72, 0x61), (bodies, tag) => {
-      let state: HandshakeState = accept();
-      for (const bytes of bodies) {
-        const body = Uint8Array.from([tag, ...bytes]);
-        for (const decoder of [decodeName, decodeChallenge, decodeStatus, decodeReply, decodeAck]) decoder(body);
-        const [next, effects] = stepHandshake(b, state, { type: 'message', body });
-        assert.ok(effects.every((effect) => effect.type !== 'established'));
-        [state] = next.step === 'deciding' ? stepHandshake(b, next, { type: 'decide', decision: { status: 'ok' } }) : [next];
-      }
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }),
+      fc.constantFrom(0x4e, 0x73, 0x72, 0x61),
+      (bodies, tag) => {
+        let state: HandshakeState = accept();
+        for (const bytes of bodies) {
+          const body = Uint8Array.from([tag, ...bytes]);
+          for (const decoder of [decodeName, decodeChallenge, decodeStatus, decodeReply, decodeAck]) decoder(body);
+          const [next, effects] = stepHandshake(b, state, { type: 'message', body });
+          assert.ok(effects.every((effect) => effect.type !== 'established'));
+          [state] =
+            next.step === 'deciding' ? stepHandshake(b, next, { type: 'decide', decision: { status: 'ok' } }) : [next];
+        }
+      },
+    ),
     { seed },
   );
 });

@@ -13,10 +13,17 @@ import { collectLogs } from '../support/logs.ts';
 import { RawPeer, testCluster, types, type TestNode } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code = (expected: BeamishErrorCode) => (error: unknown): boolean => isBeamishError(error, expected);
+const code =
+  (expected: BeamishErrorCode) =>
+  (error: unknown): boolean =>
+    isBeamishError(error, expected);
 
 /** A plain socket that sends these bytes; resolves with what came when it was closed. */
-function raw(t: { after(fn: () => Promise<void>): void }, port: number, bytes?: Uint8Array): { socket: Socket; closed: Promise<string> } {
+function raw(
+  t: { after(fn: () => Promise<void>): void },
+  port: number,
+  bytes?: Uint8Array,
+): { socket: Socket; closed: Promise<string> } {
   const socket = connect(port, '127.0.0.1');
   t.after(async () => void socket.destroy());
   let received = '';
@@ -42,14 +49,19 @@ test('a wrong cookie: refused on both sides, told once with the address, counted
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1');
   const b = await cluster.start('b@127.0.0.1', { cookie: 'a guess' });
-  for (let attempt = 0; attempt < 3; attempt++) await assert.rejects(b.node.connect(a.node.name), code('cookie_mismatch'));
+  for (let attempt = 0; attempt < 3; attempt++)
+    await assert.rejects(b.node.connect(a.node.name), code('cookie_mismatch'));
   assert.equal(await b.node.at(a.node.name).ping({ timeout: 5000 }), false);
   for (const side of [a, b]) {
     await eventually(() => side.node.statistics().refused.cookie === 4);
     const told = side.warnings().filter((line) => line['cause'] === 'cookie');
     assert.equal(told.length, 1);
     assert.match(String(told[0]?.['address']), /^127\.0\.0\.1:\d+$/);
-    assert.ok(!side.lines.some((line) => JSON.stringify(line).includes('a guess') || JSON.stringify(line).includes('test cookie')));
+    assert.ok(
+      !side.lines.some(
+        (line) => JSON.stringify(line).includes('a guess') || JSON.stringify(line).includes('test cookie'),
+      ),
+    );
   }
   assert.deepEqual(a.events, []);
   await assertWorks(cluster, a, 'friend@127.0.0.1');
@@ -98,7 +110,11 @@ test('connections that prove nothing: their number and their time are bounded', 
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { maxPending: 3, setupTime: 300 });
   const { port } = a.node.address;
-  const silent = [raw(t, port), raw(t, port), raw(t, port, framed(encodeName({ name: 'half@h', flags: OWN_FLAGS, creation: 1 })))];
+  const silent = [
+    raw(t, port),
+    raw(t, port),
+    raw(t, port, framed(encodeName({ name: 'half@h', flags: OWN_FLAGS, creation: 1 }))),
+  ];
   await eventually(() => a.node.statistics().pending === 3);
   await raw(t, port).closed;
   await eventually(() => a.node.statistics().refused.limit === 1);
@@ -133,7 +149,11 @@ test('a peer that breaks the protocol loses its connection; the others do not', 
   const told = a.warnings().filter((line) => line['node'] === 'evil@127.0.0.1');
   assert.equal(told.length, frames.length + 1);
   assert.ok(told.every((line) => /^127\.0\.0\.1:\d+$/.test(String(line['address']))));
-  assert.deepEqual(types(a.events).slice(0, 3), ['nodeup friend@127.0.0.1', 'nodeup evil@127.0.0.1', 'nodedown evil@127.0.0.1 frame_malformed']);
+  assert.deepEqual(types(a.events).slice(0, 3), [
+    'nodeup friend@127.0.0.1',
+    'nodeup evil@127.0.0.1',
+    'nodedown evil@127.0.0.1 frame_malformed',
+  ]);
   assert.equal(await friend.node.at(a.node.name).ping(), true);
   assert.equal(friend.events.length, 1);
 });
@@ -172,34 +192,40 @@ test('bytes count as life, also those of a frame that is not complete', options,
   assert.equal(a.node.nodes().length, 1);
 });
 
-test('a peer that does not read: its cost is bounded, the others go on, nothing is lost in silence', options, async (t) => {
-  const cluster = await testCluster(t);
-  const maxQueuedBytes = 1024 * 1024;
-  const a = await cluster.start('a@127.0.0.1', { maxQueuedBytes, stallGrace: 200 });
-  const friend = await cluster.start('friend@127.0.0.1');
-  await friend.node.connect(a.node.name);
-  const stalled = await RawPeer.connect(t, a.node, { name: 'stalled@127.0.0.1' });
-  await eventually(() => a.node.nodes().length === 2);
-  stalled.socket.pause();
-  const remote = a.node.at('stalled@127.0.0.1');
-  const downs: Term[] = [];
-  const pid = new Pid('stalled@127.0.0.1', 1, 0, 5);
-  a.node.runtime.monitor(pid, (reason) => downs.push(reason));
-  const message = 'x'.repeat(50_000);
-  let most = 0;
-  // What loopback itself holds is several megabytes.
-  for (let sent = 0; sent < 4000 && a.node.nodes().length === 2; sent++) {
-    a.node.runtime.send(pid, message);
-    most = Math.max(most, remote.queuedBytes);
-    if (sent % 20 === 0) await realWorld().clock.sleep(1);
-  }
-  await eventually(() => a.node.nodes().length === 1);
-  assert.ok(most > maxQueuedBytes && most < 3 * maxQueuedBytes, `${most} bytes`);
-  assert.equal(types(a.events).at(-1), 'nodedown stalled@127.0.0.1 stalled');
-  await eventually(() => downs.length === 1);
-  assert.ok(a.warnings().some((line) => line['node'] === 'stalled@127.0.0.1' && Number(line['queuedBytes']) > maxQueuedBytes));
-  assert.equal(await friend.node.at(a.node.name).ping(), true);
-});
+test(
+  'a peer that does not read: its cost is bounded, the others go on, nothing is lost in silence',
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const maxQueuedBytes = 1024 * 1024;
+    const a = await cluster.start('a@127.0.0.1', { maxQueuedBytes, stallGrace: 200 });
+    const friend = await cluster.start('friend@127.0.0.1');
+    await friend.node.connect(a.node.name);
+    const stalled = await RawPeer.connect(t, a.node, { name: 'stalled@127.0.0.1' });
+    await eventually(() => a.node.nodes().length === 2);
+    stalled.socket.pause();
+    const remote = a.node.at('stalled@127.0.0.1');
+    const downs: Term[] = [];
+    const pid = new Pid('stalled@127.0.0.1', 1, 0, 5);
+    a.node.runtime.monitor(pid, (reason) => downs.push(reason));
+    const message = 'x'.repeat(50_000);
+    let most = 0;
+    // What loopback itself holds is several megabytes.
+    for (let sent = 0; sent < 4000 && a.node.nodes().length === 2; sent++) {
+      a.node.runtime.send(pid, message);
+      most = Math.max(most, remote.queuedBytes);
+      if (sent % 20 === 0) await realWorld().clock.sleep(1);
+    }
+    await eventually(() => a.node.nodes().length === 1);
+    assert.ok(most > maxQueuedBytes && most < 3 * maxQueuedBytes, `${most} bytes`);
+    assert.equal(types(a.events).at(-1), 'nodedown stalled@127.0.0.1 stalled');
+    await eventually(() => downs.length === 1);
+    assert.ok(
+      a.warnings().some((line) => line['node'] === 'stalled@127.0.0.1' && Number(line['queuedBytes']) > maxQueuedBytes),
+    );
+    assert.equal(await friend.node.at(a.node.name).ping(), true);
+  },
+);
 
 test('a sender can wait until a slow peer has taken what was sent', options, async (t) => {
   const cluster = await testCluster(t);
@@ -235,7 +261,10 @@ test('spawn requests for what is not exposed are answered', options, async (t) =
   a.node.expose('work', { run: () => 1 });
   const spawn = (module: string, name: string): Promise<Pid> =>
     b.node.runtime.requestSpawn(a.node.name, { module, function: name, arguments: [] });
-  await assert.rejects(spawn('os', 'getpid'), (error) => isBeamishError(error, 'remote_error') && /notsup/.test(error.message));
+  await assert.rejects(
+    spawn('os', 'getpid'),
+    (error) => isBeamishError(error, 'remote_error') && /notsup/.test(error.message),
+  );
   assert.ok((await spawn('work', 'run')) instanceof Pid);
   assert.ok(a.warnings().some((line) => line['function'] === 'os:getpid/0'));
 });
@@ -249,8 +278,13 @@ test('a peer without SPAWN and ALIAS: who asks is answered, and the connection s
   await assert.rejects(spawn, (error) => isBeamishError(error, 'remote_error') && /notsup/.test(error.message));
   assert.equal(a.node.nodes().length, 1);
   // A call carries a plain reference for a tag, since its alias would not be understood (protocols 2.4).
-  await assert.rejects(a.node.runtime.call({ name: 'x', node: 'old@127.0.0.1' }, atom('y'), { timeout: 100 }), code('timeout'));
-  const request = old.received.map((frame) => Buffer.from(frame).toString('latin1')).find((frame) => frame.includes('$gen_call'));
+  await assert.rejects(
+    a.node.runtime.call({ name: 'x', node: 'old@127.0.0.1' }, atom('y'), { timeout: 100 }),
+    code('timeout'),
+  );
+  const request = old.received
+    .map((frame) => Buffer.from(frame).toString('latin1'))
+    .find((frame) => frame.includes('$gen_call'));
   assert.ok(request !== undefined && !request.includes('alias'));
 });
 

@@ -10,11 +10,13 @@ import { freePort } from '../support/ports.ts';
 import { cookie, testCluster, types } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code = (expected: BeamishErrorCode, text?: RegExp) => (error: unknown): boolean => {
-  assert.ok(isBeamishError(error, expected), String(error));
-  if (text !== undefined) assert.match(error.message, text);
-  return true;
-};
+const code =
+  (expected: BeamishErrorCode, text?: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(isBeamishError(error, expected), String(error));
+    if (text !== undefined) assert.match(error.message, text);
+    return true;
+  };
 
 class Counter extends GenServer {
   #count = 0;
@@ -36,13 +38,20 @@ test('two nodes: calls by name and by pid, one nodeup each, one nodedown each', 
   const local = await a.node.spawn(Counter, [], { name: 'counter' });
   const remote = b.node.at('a@127.0.0.1').ref<Counter>('counter');
   assert.equal(await remote.increment(2), 2);
-  assert.equal(await b.node.at('a@127.0.0.1').ref<Counter>(local.pid as Pid).increment(3), 5);
+  assert.equal(
+    await b.node
+      .at('a@127.0.0.1')
+      .ref<Counter>(local.pid as Pid)
+      .increment(3),
+    5,
+  );
   assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
   assert.deepEqual(types(a.events), ['nodeup b@127.0.0.1']);
   assert.deepEqual(types(b.events), ['nodeup a@127.0.0.1']);
-  assert.deepEqual(b.node.nodes().map(({ name, hidden, direction }) => ({ name, hidden, direction })), [
-    { name: 'a@127.0.0.1', hidden: true, direction: 'out' },
-  ]);
+  assert.deepEqual(
+    b.node.nodes().map(({ name, hidden, direction }) => ({ name, hidden, direction })),
+    [{ name: 'a@127.0.0.1', hidden: true, direction: 'out' }],
+  );
   assert.equal(b.node.nodes('visible').length, 0);
   assert.equal(b.node.nodes()[0]?.creation, a.node.creation);
   const [statistics] = b.node.statistics().peers;
@@ -81,7 +90,11 @@ test('what is lost with a node: calls, monitors, links', options, async (t) => {
   b.node.runtime.monitor({ name: 'nobody', node: 'a@127.0.0.1' }, (reason) => downs.push(reason));
   const exits: Term[] = [];
   const linked = b.node.runtime.spawn(
-    { init: (self) => self.link(counter.pid as Pid), handle: () => {}, exit: (_from, reason) => void exits.push(reason) },
+    {
+      init: (self) => self.link(counter.pid as Pid),
+      handle: () => {},
+      exit: (_from, reason) => void exits.push(reason),
+    },
     { trapExit: true },
   );
   await eventually(() => downs.length === 1);
@@ -175,7 +188,10 @@ test('rpc reaches what is exposed, and nothing else', options, async (t) => {
   await assert.rejects(remote.rpc('math', 'date'), code('term_not_encodable'));
   await assert.rejects(remote.rpc('math', 'toString'), code('not_exposed'));
   await assert.rejects(remote.rpc('os', 'cmd', ['id']), code('not_exposed', /os:cmd\/1 on a@127.0.0.1/));
-  await assert.rejects(remote.rpc('math', 'never', [], { timeout: 50 }), code('timeout', /math:never\/0 on a@127.0.0.1: no answer within 50 ms/));
+  await assert.rejects(
+    remote.rpc('math', 'never', [], { timeout: 50 }),
+    code('timeout', /math:never\/0 on a@127.0.0.1: no answer within 50 ms/),
+  );
   const controller = new AbortController();
   const aborted = remote.rpc('math', 'never', [], { signal: controller.signal });
   controller.abort(new Error('enough'));
@@ -191,7 +207,10 @@ test('rpc reaches what is exposed, and nothing else', options, async (t) => {
 test('connecting fails with what is wrong', options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { setupTime: 1000 });
-  await assert.rejects(a.node.connect('nobody@127.0.0.1'), code('noconnection', /no node nobody is registered at epmd/));
+  await assert.rejects(
+    a.node.connect('nobody@127.0.0.1'),
+    code('noconnection', /no node nobody is registered at epmd/),
+  );
   await assert.rejects(a.node.connect('no name'), code('option_invalid'));
   await assert.rejects(a.node.connect('x@127.0.0.77'), code('noconnection'));
   assert.throws(() => a.node.at('no name'), code('option_invalid'));
@@ -261,21 +280,45 @@ test('starting fails with what is wrong', options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1');
   const epmd = { port: cluster.epmdPort };
-  await assert.rejects(Node.start({ name: 'a@127.0.0.1', cookie, epmd }), code('name_taken', /a node named a runs on this machine/));
-  await assert.rejects(Node.start({ name: 'b@127.0.0.1', cookie, epmd, port: a.node.address.port }), code('address_in_use'));
-  const nobody = await freePort();
-  await assert.rejects(Node.start({ name: 'b@127.0.0.1', cookie, epmd: { port: nobody, embedded: 'never' } }), code('epmd_failed', new RegExp(`127.0.0.1:${nobody}`)));
-  await assert.rejects(Node.start({ name: 'b@127.0.0.1', cookie, epmd: { ...epmd, embedded: 'always' } }), code('address_in_use'));
   await assert.rejects(
-    Node.start({ name: 'bad name', cookie: '', port: 70_000, tickTime: NaN, epmd: false, host: 'localhost', cookies: { x: 'a\nb' } }),
+    Node.start({ name: 'a@127.0.0.1', cookie, epmd }),
+    code('name_taken', /a node named a runs on this machine/),
+  );
+  await assert.rejects(
+    Node.start({ name: 'b@127.0.0.1', cookie, epmd, port: a.node.address.port }),
+    code('address_in_use'),
+  );
+  const nobody = await freePort();
+  await assert.rejects(
+    Node.start({ name: 'b@127.0.0.1', cookie, epmd: { port: nobody, embedded: 'never' } }),
+    code('epmd_failed', new RegExp(`127.0.0.1:${nobody}`)),
+  );
+  await assert.rejects(
+    Node.start({ name: 'b@127.0.0.1', cookie, epmd: { ...epmd, embedded: 'always' } }),
+    code('address_in_use'),
+  );
+  await assert.rejects(
+    Node.start({
+      name: 'bad name',
+      cookie: '',
+      port: 70_000,
+      tickTime: NaN,
+      epmd: false,
+      host: 'localhost',
+      cookies: { x: 'a\nb' },
+    }),
     (error: unknown) => {
       assert.ok(isBeamishError(error, 'option_invalid'));
-      for (const fault of ['name:', 'cookie:', 'cookies["x"]:', 'port:', 'tickTime:', 'host:', 'epmd:']) assert.ok(error.message.includes(fault), fault);
+      for (const fault of ['name:', 'cookie:', 'cookies["x"]:', 'port:', 'tickTime:', 'host:', 'epmd:'])
+        assert.ok(error.message.includes(fault), fault);
       return true;
     },
   );
   // None of them left a name behind.
-  assert.deepEqual((await epmdNames(realWorld(), { host: '127.0.0.1', port: epmd.port })).map((entry) => entry.name), ['a']);
+  assert.deepEqual(
+    (await epmdNames(realWorld(), { host: '127.0.0.1', port: epmd.port })).map((entry) => entry.name),
+    ['a'],
+  );
 });
 
 test('a stopped node is gone: its name, its port, its connections; stopping again is nothing', options, async (t) => {
@@ -287,7 +330,10 @@ test('a stopped node is gone: its name, its port, its connections; stopping agai
   await b.node.stop();
   await eventually(() => a.node.nodes().length === 0);
   const names = await epmdNames(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort });
-  assert.deepEqual(names.map((entry) => entry.name), ['a']);
+  assert.deepEqual(
+    names.map((entry) => entry.name),
+    ['a'],
+  );
   await assert.rejects(b.node.connect(a.node.name), code('closed'));
   await assert.rejects(a.node.connect(b.node.name), code('noconnection'));
   const again = await cluster.start('b@127.0.0.1');

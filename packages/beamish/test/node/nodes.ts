@@ -54,7 +54,11 @@ export class RawPeer {
     socket.on('error', () => {});
   }
 
-  static connect(t: T, to: Node, fields: Partial<HandshakeConfig> & { name: string; cookie?: string }): Promise<RawPeer> {
+  static connect(
+    t: T,
+    to: Node,
+    fields: Partial<HandshakeConfig> & { name: string; cookie?: string },
+  ): Promise<RawPeer> {
     const config: HandshakeConfig = {
       flags: OWN_FLAGS,
       creation: 5,

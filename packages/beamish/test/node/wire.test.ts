@@ -73,7 +73,11 @@ const signals: Signal[] = [
 ];
 
 test('every signal, in each form, arrives as it was', () => {
-  for (const [header, fragments] of [[false, false], [true, false], [true, true]] as const) {
+  for (const [header, fragments] of [
+    [false, false],
+    [true, false],
+    [true, true],
+  ] as const) {
     assert.deepEqual(carry(signals, header, fragments), signals);
     assert.deepEqual(carry(signals, header, fragments, 3), signals);
   }
@@ -117,7 +121,10 @@ test('what was kept does not change with the next signal', () => {
 test('a message that has no form is the sender’s error; an exit goes out with a text of its reason', () => {
   const encoder = new SignalEncoder(anyone);
   const odd = (() => 1) as unknown as Term;
-  assert.throws(() => encoder.encode({ type: 'message', from, to, message: odd }), (error) => isBeamishError(error, 'term_not_encodable'));
+  assert.throws(
+    () => encoder.encode({ type: 'message', from, to, message: odd }),
+    (error) => isBeamishError(error, 'term_not_encodable'),
+  );
   const [signal] = carry([{ type: 'linkExit', from, to, reason: odd }], true, true);
   assert.equal(signal?.type, 'linkExit');
   assert.match(JSON.stringify(signal), /term_not_encodable/);
@@ -141,7 +148,10 @@ test('variants with a trace token, and those before payloads (protocols 3.4)', (
     [tuple(27, from, to, token), { type: 'exit', from, to, reason: 'payload' }],
     [tuple(4, from, to), { type: 'unlink', from, to, id: 0n }],
     [tuple(21, from, to, reference, 'why'), { type: 'monitorExit', from, to, reference, reason: 'why' }],
-    [tuple(32, reference, to, 3, from, token), { type: 'spawnReply', reference, to, link: true, monitor: true, result: from }],
+    [
+      tuple(32, reference, to, 3, from, token),
+      { type: 'spawnReply', reference, to, link: true, monitor: true, result: from },
+    ],
     // `nil` and `undefined` are names too.
     [tuple(6, from, empty, null), { type: 'message', from, to: { name: 'nil', node: own }, message: 'payload' }],
   ];

@@ -62,7 +62,8 @@ async function ask(world: World, target: EpmdTarget, request: Uint8Array): Promi
     close: () => resolve(Buffer.concat(parts)),
   });
   const timer = world.clock.setTimer(timeout, () => stop(failed(target, `did not answer within ${timeout} ms`)));
-  const abort = (): void => stop(new BeamishError('aborted', 'the question to the port mapper was aborted', { cause: signal?.reason }));
+  const abort = (): void =>
+    stop(new BeamishError('aborted', 'the question to the port mapper was aborted', { cause: signal?.reason }));
   signal?.addEventListener('abort', abort, { once: true });
   socket.write(request);
   try {

@@ -132,7 +132,9 @@ export function decodeAliveResponse(bytes: Uint8Array): AliveAnswer | 'incomplet
   if (!wide && bytes[0] !== ALIVE2_RESP) return undefined;
   if (bytes.length < (wide ? 6 : 4)) return 'incomplete';
   const buffer = asBuffer(bytes);
-  return buffer[1] === 0 ? { ok: true, creation: wide ? buffer.readUInt32BE(2) : buffer.readUInt16BE(2) } : { ok: false };
+  return buffer[1] === 0
+    ? { ok: true, creation: wide ? buffer.readUInt32BE(2) : buffer.readUInt16BE(2) }
+    : { ok: false };
 }
 
 export function portResponse(entry: EpmdEntry | undefined): Uint8Array {

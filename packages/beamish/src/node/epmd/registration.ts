@@ -215,7 +215,8 @@ export class Registration {
   }
 
   #explained(error: unknown): unknown {
-    if (isBeamishError(error, 'name_taken') || isBeamishError(error, 'epmd_failed') || isBeamishError(error, 'closed')) return error;
+    if (isBeamishError(error, 'name_taken') || isBeamishError(error, 'epmd_failed') || isBeamishError(error, 'closed'))
+      return error;
     return this.#failed(`cannot be reached: ${error instanceof Error ? error.message : String(error)}`, error);
   }
 }

@@ -57,7 +57,9 @@ export function stepEpmdServer(state: EpmdServerState, input: EpmdServerInput): 
       return [state, [reply(namesResponse(state.port, entries), 'end')]];
     }
     case 'alive':
-      return input.local ? register(state, input, request.entry) : [state, [refuse('a registration from another machine')]];
+      return input.local
+        ? register(state, input, request.entry)
+        : [state, [refuse('a registration from another machine')]];
     default:
       return [state, [refuse('no request of the port mapper')]];
   }

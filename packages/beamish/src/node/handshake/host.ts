@@ -56,7 +56,8 @@ export class HandshakeHost {
     socket.handle({
       data: (chunk) => (this.#connection === undefined ? this.#data(chunk) : this.#connection.data(chunk)),
       drain: () => this.#connection?.drain(),
-      close: (error) => (this.#connection === undefined ? this.#input({ type: 'closed' }) : this.#connection.ended(error)),
+      close: (error) =>
+        this.#connection === undefined ? this.#input({ type: 'closed' }) : this.#connection.ended(error),
     });
     const [state, effects] = expected === undefined ? [accept(), []] : initiate(config, expected);
     this.#state = state;
@@ -87,7 +88,11 @@ export class HandshakeHost {
       }
     } catch (error) {
       if (!isBeamishError(error, 'frame_malformed')) throw error;
-      this.#fail({ code: 'handshake_failed', cause: 'garbage', message: `what came is no handshake: ${error.message}` });
+      this.#fail({
+        code: 'handshake_failed',
+        cause: 'garbage',
+        message: `what came is no handshake: ${error.message}`,
+      });
     }
   }
 

@@ -129,7 +129,10 @@ export function decodeAck(body: Uint8Array): Uint8Array | undefined {
 
 /** What proves knowledge of the cookie: MD5 of it and of the challenge in decimal (protocols 2.2). */
 export function digest(cookie: string, challenge: number): Uint8Array {
-  return createHash('md5').update(Buffer.from(cookie, 'latin1')).update(String(challenge >>> 0)).digest();
+  return createHash('md5')
+    .update(Buffer.from(cookie, 'latin1'))
+    .update(String(challenge >>> 0))
+    .digest();
 }
 
 /** Takes the same time wherever the digests differ (protocols 2.5). */
