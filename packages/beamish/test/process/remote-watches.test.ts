@@ -44,9 +44,9 @@ test('what was added is found by its whole reference, and nothing else is: again
       for (const [other, value] of model) if (value.node === node) model.delete(other);
     }
     for (const process of processes) {
-      const keys = Array.from(process.watchers.values(), (watch) => watch?.reference.key).sort();
+      const keys = Array.from(process.watchers.values(), (watch) => watch?.reference.key ?? '').toSorted();
       const expected = [...model].filter(([, value]) => value.process === process).map(([wanted]) => wanted);
-      assert.deepEqual(keys, expected.sort(), `after step ${step}`);
+      assert.deepEqual(keys, expected.toSorted(), `after step ${step}`);
     }
   }
   assert.ok(present > 1000);
