@@ -21,6 +21,7 @@ const layers: Record<string, readonly string[]> = {
   world: ['error'],
   term: ['error'],
   process: process_,
+  table: process_,
   node,
   ring: ['term', 'error'],
   discovery: node,

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   name_taken: 'Another process is registered under that name.',
   shutdown: 'The work was stopped because its owner is shutting down.',
   remote_error: 'Code on another node failed while it served the call.',
+  access_denied: 'The table belongs to another process, which keeps this to itself.',
   queue_full: 'A bounded queue is full and the message was not accepted.',
   // Use of the library.
   option_invalid: 'An option has a value that is not allowed.',

@@ -21,8 +21,8 @@ export class Command<H> {
 }
 
 /** Sends a command as a call, and waits as long as it takes. */
-export async function runCommand<H, T>(kernel: Kernel, pid: Pid, run: (host: H) => Promise<T>): Promise<T> {
-  const command = new Command<H>(run);
+export async function runCommand<T>(kernel: Kernel, pid: Pid, run: (host: never) => Promise<T>): Promise<T> {
+  const command = new Command(run);
   const request = tuple(atom('command'), command as unknown as Term);
   await kernel.call(pid, request, { timeout: Infinity }, kernel.root);
   const { result } = command;

@@ -80,7 +80,7 @@ export class DynamicSupervisorRef implements AsyncDisposable {
   }
 
   #run<T>(run: (host: DynamicHost) => Promise<T>): Promise<T> {
-    return runCommand<DynamicHost, T>(this.#kernel, this.pid, run);
+    return runCommand(this.#kernel, this.pid, run);
   }
 }
 

@@ -86,7 +86,7 @@ export class SupervisorRef implements AsyncDisposable {
   }
 
   #run<T>(run: (host: SupervisorHost) => Promise<T>): Promise<T> {
-    return runCommand<SupervisorHost, T>(this.#kernel, this.pid, run);
+    return runCommand(this.#kernel, this.pid, run);
   }
 }
 
