@@ -81,13 +81,20 @@ test(
 );
 
 test('supervisor:which_children/1 and count_children/1 in OTP’s shapes', options, async (t) => {
-  const { beam } = await both(t);
+  const { a, beam } = await both(t);
+  const dynamic = await a.node.runtime.startDynamicSupervisor({ maxChildren: 5 }, { name: 'dynamic' });
+  await dynamic.startChild(child(Counter, []));
   await answers(beam, [
     [
       `[{Id, Pid, Type, Modules}] = supervisor:which_children({top, ${at}}), {Id, is_pid(Pid), Type, Modules}`,
       '{<<"counter">>,true,worker,[]}',
     ],
     [`lists:sort(supervisor:count_children({top, ${at}}))`, '[{active,1},{specs,1},{supervisors,0},{workers,1}]'],
+    [
+      `[{Id, Pid, Type, Modules}] = supervisor:which_children({dynamic, ${at}}), {Id, is_pid(Pid), Type, Modules}`,
+      '{undefined,true,worker,[]}',
+    ],
+    [`maps:get(<<"max_children">>, sys:get_state({dynamic, ${at}}))`, '5'],
     [`supervisor:terminate_child({top, ${at}}, <<"counter">>)`, '{error,badarg}'],
   ]);
 });
@@ -142,7 +149,7 @@ test('we multi_call and abcast to gen_servers of a BEAM and of our own', options
   );
 });
 
-test('sys:get_state and sys:suspend of a BEAM’s gen_server, asked by us', options, async (t) => {
+test('sys:get_state of a BEAM’s process, asked by us through rpc', options, async (t) => {
   const { a } = await both(t);
   const remote = a.node.at('beam@127.0.0.1');
   const state = await remote.rpc('sys', 'get_state', [atom('kernel_safe_sup')]);
