@@ -4,7 +4,8 @@
  *   npm run sim -- --schedules 100000 --jobs 2     with progress, rate and time left
  *   npm run sim -- --scenario cluster              one of the scenarios; may be repeated
  *   npm run sim -- --mutant groups-leave           a planted bug: how many schedules until it is caught (`--mutants` lists them)
- *   SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace
+ *   npm run sim -- --intensity 4                   four times as many faults in each
+ *   SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace (and the same --intensity)
  *
  * The scenarios are in packages/beamish/test/simulation/scenarios, and that of the devices' owners beside Switch Telemetry. Schedule number i of a scenario has the seed `first + i`
  * (`--first`, default 1), so a search can be continued where it ended.
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     mutants: { type: 'boolean', default: false },
     keepgoing: { type: 'boolean', default: false },
     lines: { type: 'string', default: '120' },
+    intensity: { type: 'string', default: '1' },
     worker: { type: 'string' },
   },
 });
@@ -58,11 +60,11 @@ if (chosen.length === 0) {
 }
 type Scenario = (typeof scenarios)[number];
 
-function run({ nodes, faults, network, run }: Scenario, seed: number, explain: boolean): ReturnType<typeof simulate> {
-  return simulate(
-    { nodes, seed, faults, explain, lines: Number(values.lines), ...(network === undefined ? {} : { network }) },
-    run,
-  );
+function run(scenario: Scenario, seed: number, explain: boolean): ReturnType<typeof simulate> {
+  const { nodes, network } = scenario;
+  const count = (scenario.faults.count ?? 5) * Number(values.intensity);
+  const options = { nodes, seed, explain, lines: Number(values.lines), faults: { ...scenario.faults, count } };
+  return simulate({ ...options, ...(network === undefined ? {} : { network }) }, scenario.run);
 }
 
 if (values.mutants) {

@@ -123,7 +123,7 @@ export const scenario: {
       'each device has exactly one owner, and keeps it for 10 s',
       () => {
         try {
-          assert.ok(program.complete);
+          assert.ok(program.complete, 'not every program has started');
           oneOwnerEach(program.all());
         } catch (error) {
           since = undefined;

@@ -217,7 +217,7 @@ async function runOnce(
 }
 
 /** How often liveness is looked at. Microseconds. */
-const LOOK = 10_000;
+const LOOK = 50_000;
 
 /** After the last heal: every check of `eventually` has its time. */
 function judge(simulation: Simulation): void {

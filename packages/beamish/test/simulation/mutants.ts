@@ -96,6 +96,20 @@ export const mutants: readonly Mutant[] = [
     replace: 'node.runtime',
   },
   {
+    name: 'unlink-not-told',
+    what: 'an unlink of another node is acknowledged and not carried out',
+    file: 'process/links.ts',
+    find: /if \(this\.#links\.get\(from\.key\)\?\.active === true\) this\.#links\.delete\(from\.key\);/,
+    replace: '',
+  },
+  {
+    name: 'port-mapper-not-taken-over',
+    what: 'who loses the port mapper of its machine registers nowhere again',
+    file: 'node/epmd/registration.ts',
+    find: /if \(registered && this\.#socket === socket\) this\.#lost\(\);/,
+    replace: '',
+  },
+  {
     name: 'restart-forgotten',
     what: 'rest_for_one restarts what comes after the child, and not the child',
     file: 'process/supervisor-core.ts',

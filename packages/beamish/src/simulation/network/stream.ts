@@ -319,8 +319,8 @@ export class Stream implements Socket {
       length += next.length;
     }
     this.peer.#consumed(length);
-    // A copy: a reader that keeps a view must not see what the writer does to its buffer later.
-    return chunks.length === 1 ? first.slice() : new Uint8Array(Buffer.concat(chunks));
+    // No copy: the writer gave its bytes away. One that changes them all the same is found here, as on a real socket.
+    return chunks.length === 1 ? first : new Uint8Array(Buffer.concat(chunks));
   }
 
   /** The other end has read: the window is open again. */

@@ -3,7 +3,7 @@ import { isBeamishError } from '../../../src/error/index.ts';
 import { epmdHosts } from '../../../src/discovery/index.ts';
 import { GenServer } from '../../../src/process/index.ts';
 import type { Host, Simulation } from '../../../src/simulation/index.ts';
-import { startNode, type ClusterNode } from '../../../src/start-node.ts';
+import { startNode, type ClusterNode, type StartNodeOptions } from '../../../src/start-node.ts';
 import { atom, formatTerm, isTuple, Reference, tuple, type Term, type Tuple } from '../../../src/term/index.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -24,7 +24,11 @@ export interface Watched {
 }
 
 /** A node with its peers' names as its discovery, whose events are checked for their order. */
-export async function watchedNode(host: Host, world: Simulation, roles: readonly string[] = []): Promise<Watched> {
+export async function watchedNode(
+  host: Host,
+  world: Simulation,
+  options: Partial<StartNodeOptions> = {},
+): Promise<Watched> {
   const node = await startNode({
     name: host.nodeName,
     cookie: 'simulated',
@@ -32,10 +36,10 @@ export async function watchedNode(host: Host, world: Simulation, roles: readonly
     host: host.address,
     tickTime: TICK_TIME,
     setupTime: 3000,
-    roles,
     discovery: epmdHosts({
       hosts: world.hosts.map(({ nodeName }) => nodeName).filter((name) => name !== host.nodeName),
     }),
+    ...options,
   });
   const up = new Set(node.nodes().map(({ name }) => name));
   const downAt = new Map<string, number>();
@@ -213,9 +217,13 @@ export const cluster: Scenario = {
       void talk();
       return watched;
     });
-    world.eventually('the nodes are a full mesh', () => (assert.ok(program.complete), isMesh(program.all())), {
-      within: SETTLED_WITHIN,
-    });
+    world.eventually(
+      'the nodes are a full mesh',
+      () => (assert.ok(program.complete, 'not every program has started'), isMesh(program.all())),
+      {
+        within: SETTLED_WITHIN,
+      },
+    );
     let asked: readonly Calling[] | undefined;
     world.eventually('every call has settled', () => {
       asked ??= [...callings];
@@ -230,7 +238,7 @@ export const cluster: Scenario = {
       'monitors of what has ended have fired',
       () => {
         if (last === undefined) {
-          assert.ok(program.complete);
+          assert.ok(program.complete, 'not every program has started');
           isMesh(program.all());
           last = [...watchings];
           for (const { node } of program.all()) node.runtime.exit(node.runtime.whereis('ledger')!, atom('kill'));

@@ -56,7 +56,7 @@ function discovery(
       world.eventually(
         'the nodes are a full mesh and agree on the owners of the devices',
         () => {
-          assert.ok(program.complete);
+          assert.ok(program.complete, 'not every program has started');
           const nodes = program.all();
           for (const node of nodes) assert.equal(node.nodes().length, nodes.length - 1, `nodes() of ${node.name}`);
           const collectors = nodes.filter((node) => node.roles.includes('collector')).map((node) => node.name);

@@ -80,7 +80,7 @@ export const groups: Scenario = {
       'every node sees the members that each has',
       () => {
         calm = true;
-        assert.ok(program.complete);
+        assert.ok(program.complete, 'not every program has started');
         const nodes = program.all();
         isMesh(nodes);
         for (const group of GROUPS) {

@@ -1,8 +1,9 @@
 import { cluster } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
+import { links } from './links.ts';
 import { machines } from './machines.ts';
-import { pubsub } from './pubsub.ts';
+import { pubsub, pubsubFar } from './pubsub.ts';
 import type { Scenario } from './scenario.ts';
 import { supervision } from './supervision.ts';
 
@@ -12,9 +13,11 @@ export const scenarios: readonly Scenario[] = [
   cluster,
   groups,
   pubsub,
+  pubsubFar,
   gossiping,
   dnsInZones,
   dnsInRegions,
   supervision,
   machines,
+  links,
 ];

@@ -56,7 +56,7 @@ export const machines: Scenario = {
     world.eventually(
       'each machine has one port mapper that knows its nodes, and the nodes are a full mesh',
       () => {
-        assert.ok(program.complete);
+        assert.ok(program.complete, 'not every program has started');
         const nodes = program.all();
         for (const node of nodes) assert.equal(node.nodes().length, nodes.length - 1, `nodes() of ${node.name}`);
         for (const { host, all } of firstOfEach(nodes)) {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { PubSub } from '../../../src/pubsub/index.ts';
+import { lan, threeRegions, type NetworkPreset, type Simulation } from '../../../src/simulation/index.ts';
+import type { StartNodeOptions } from '../../../src/start-node.ts';
 import { isMesh, SETTLED_WITHIN, watchedNode } from './cluster.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -8,19 +10,25 @@ interface Published {
   readonly number: number;
 }
 
+interface Load {
+  readonly network: NetworkPreset;
+  /** Characters of the largest messages. */
+  readonly largest: number;
+  readonly options: Partial<StartNodeOptions>;
+}
+
 /**
  * What docs/guarantees.md promises of PubSub: per-publisher order, nothing twice, nothing invented, and everything to a
  * subscriber whose node was connected throughout.
  */
-export const pubsub: Scenario = {
-  name: 'pubsub',
-  nodes: 3,
-  faults: { count: 5, from: 50, until: 10_000 },
-  async run(world) {
+function publishing(name: string, { network, largest, options }: Load): Scenario {
+  return { name, nodes: 3, faults: { count: 5, from: 50, until: 10_000 }, network, run };
+
+  async function run(world: Simulation): Promise<void> {
     const published = new Map<string, number>();
     let calm = false;
     const program = world.start(async (host) => {
-      const watched = await watchedNode(host, world);
+      const watched = await watchedNode(host, world, options);
       const { node } = watched;
       const life = `${node.name}#${host.life.number}`;
       const pubsub = await PubSub.start(node, 'Test.PubSub', { poolSize: 2 });
@@ -54,7 +62,7 @@ export const pubsub: Scenario = {
           await clock.sleep(1 + random.below(300));
           const number = (published.get(life) ?? 0) + 1;
           published.set(life, number);
-          const padding = random.below(20) === 0 ? 'x'.repeat(random.below(100_000)) : '';
+          const padding = random.below(20) === 0 ? 'x'.repeat(random.below(largest)) : '';
           pubsub.broadcast('topic', { from: life, number, padding });
         }
       };
@@ -65,7 +73,7 @@ export const pubsub: Scenario = {
     world.eventually(
       'what is published after the last heal reaches everybody',
       () => {
-        assert.ok(program.complete);
+        assert.ok(program.complete, 'not every program has started');
         const nodes = program.all();
         isMesh(nodes);
         for (const { node, pubsub } of nodes)
@@ -81,5 +89,14 @@ export const pubsub: Scenario = {
     );
     await world.until(() => program.complete, { within: 120_000 });
     assert.ok(!calm || program.complete);
-  },
-};
+  }
+}
+
+export const pubsub = publishing('pubsub', { network: lan(), largest: 100_000, options: {} });
+
+/** More than the lines between regions carry now and then: queues fill, and connections are closed as stalled. */
+export const pubsubFar = publishing('pubsub-far', {
+  network: threeRegions({ bandwidth: 120 }),
+  largest: 500_000,
+  options: { maxQueuedBytes: 500_000, stallGrace: 500 },
+});
