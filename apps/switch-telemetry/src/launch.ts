@@ -54,33 +54,39 @@ if (inventory !== undefined) {
 
 const data = resolve(repositoryRoot, config.DATA_DIR ?? '.data');
 const logs = join(data, 'logs');
-mkdirSync(logs, { recursive: true });
+const unusable = (error: unknown): never => die(`DATA_DIR ${data} cannot be used: ${(error as Error).message}`);
 try {
+  mkdirSync(logs, { recursive: true });
   takeLock(join(data, 'launcher.json'));
 } catch (error) {
   if (error instanceof LockHeld)
     die(`Switch Telemetry already runs on ${data} (pid ${error.pid}): end it, or give another DATA_DIR`);
-  throw error;
+  unusable(error);
 }
 
 const httpHost = config.HTTP_HOST ?? '127.0.0.1';
 const firstPort = config.PORT ?? 4000;
 const webPorts = firstPort === 0 ? [0, 0] : [firstPort, firstPort + 1];
 for (const port of webPorts) {
-  if (port !== 0 && !(await isFree(port)))
+  if (port === 0) continue;
+  if (port > 65_535) die('PORT must be 65534 at most: the web nodes take PORT and PORT + 1');
+  const fault = await listenFault(port);
+  if (fault === 'EADDRINUSE')
     die(`port ${port} of ${httpHost} is in use: set PORT to another one (the web nodes take PORT and PORT + 1)`);
+  if (fault !== undefined) die(`port ${port} of HTTP_HOST ${httpHost} cannot be listened on: ${fault}`);
 }
 const settings = await readSettings(data, {
   epmd: config.ERL_EPMD_PORT === undefined,
   database: config.DATABASE_URL === undefined,
-});
+}).catch(unusable);
 const epmdPort = config.ERL_EPMD_PORT ?? settings.epmdPort;
 
-function isFree(port: number): Promise<boolean> {
+/** Why nobody can listen there: the code of the system; undefined when one can. */
+function listenFault(port: number): Promise<string | undefined> {
   return new Promise((done) => {
     const server = createServer();
-    server.once('error', () => done(false));
-    server.listen({ port, host: httpHost, exclusive: true }, () => server.close(() => done(true)));
+    server.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    server.listen({ port, host: httpHost, exclusive: true }, () => server.close(() => done(undefined)));
   });
 }
 

@@ -1,7 +1,7 @@
 /** A child of the launcher: started, watched, started again when it dies, ended when told. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, renameSync, statSync, type WriteStream } from 'node:fs';
 import { isReadyMessage, type ReadyMessage } from '../child-protocol.ts';
+import { LogFile } from './log-file.ts';
 
 export interface ChildSpec {
   /** As in the table and in the name of its log. */
@@ -17,14 +17,13 @@ export interface ChildSpec {
 
 /** ms: the delay before a restart doubles from the one to the other, and begins anew after a life of `steady`. */
 const backoff = { first: 300, last: 10_000, steady: 30_000 };
-const largestLog = 10_000_000;
 
 export class Child {
   readonly spec: ChildSpec;
   /** Set while it is ready. */
   ready: ReadyMessage | undefined;
   #process: ChildProcess | undefined;
-  #log: WriteStream;
+  readonly #log: LogFile;
   #delay = backoff.first;
   #timer: NodeJS.Timeout | undefined;
   #ending = false;
@@ -32,8 +31,7 @@ export class Child {
 
   constructor(spec: ChildSpec) {
     this.spec = spec;
-    if (existsSync(spec.log) && statSync(spec.log).size > largestLog) renameSync(spec.log, `${spec.log}.1`);
-    this.#log = createWriteStream(spec.log, { flags: 'a', mode: 0o600 });
+    this.#log = new LogFile(spec.log, spec.say);
   }
 
   get pid(): number | undefined {
@@ -55,6 +53,7 @@ export class Child {
 
   #spawn(onReady: (message: ReadyMessage) => void, onEarlyEnd?: (code: number | null) => void): void {
     const { name, file, env, say } = this.spec;
+    if (this.#ending) return;
     const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#process = child;
     this.#lastWords = [];
@@ -71,14 +70,14 @@ export class Child {
     child.on('error', (error) => say(`${name}: ${error.message}`));
     child.on('close', (code, signal) => {
       if (this.#process !== child) return;
+      const why = this.ready === undefined ? (this.#lastWords.findLast((line) => line.trim() !== '') ?? '') : '';
       this.#process = undefined;
       this.ready = undefined;
       if (this.#ending) return;
       if (early !== undefined) return early(code);
       if (performance.now() - began > backoff.steady) this.#delay = backoff.first;
-      say(
-        `${name} (pid ${child.pid}) has ended (${signal ?? `code ${code}`}): starting it again in ${this.#delay / 1000} s`,
-      );
+      const how = `${signal ?? `code ${code}`}${why === '' ? '' : `: ${why}`}`;
+      say(`${name} (pid ${child.pid}) has ended (${how}): starting it again in ${this.#delay / 1000} s`);
       this.#timer = setTimeout(() => {
         this.#spawn(({ address }) => say(`${name} is back (pid ${this.pid}, ${address})`));
       }, this.#delay);

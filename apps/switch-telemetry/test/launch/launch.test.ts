@@ -2,7 +2,7 @@
 // @timeout 240
 /** The launcher: what an operator can do wrong, what can die, and that nothing is left. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +11,7 @@ import { eventually } from '../../../../packages/beamish/test/support/eventually
 import { freePort } from '../../../../packages/beamish/test/support/ports.ts';
 import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
 import { isAlive } from '@beamish/postgres';
+import { LogFile } from '../../src/launch/log-file.ts';
 
 const file = (name: string): string => join(import.meta.dirname, '../../src', name);
 const unset = {
@@ -94,6 +95,31 @@ test('a port in use is one clear line', async () => {
   } finally {
     taken.close();
   }
+  await refused({ PORT: '65535' }, /^PORT must be 65534 at most/);
+  const elsewhere = { PORT: '4000', HTTP_HOST: '192.0.2.1' };
+  await refused(elsewhere, /^port 4000 of HTTP_HOST 192\.0\.2\.1 cannot .*EADDRNOTAVAIL/);
+});
+
+test('a DATA_DIR that is none is one clear line', async () => {
+  await using directory = await temporaryDirectory();
+  await writeFile(directory.file('file'), '');
+  await refused({ DATA_DIR: directory.file('file'), PORT: '0' }, /^DATA_DIR .*file cannot be used: (ENOTDIR|EEXIST)/);
+});
+
+test('a log is bounded; one that cannot be written is told once and loses lines, nothing more', async () => {
+  await using directory = await temporaryDirectory();
+  const said: string[] = [];
+  const path = directory.file('logs/part.log');
+  const log = new LogFile(path, (line) => said.push(line), 20);
+  log.write('lost\n');
+  log.write('lost too\n');
+  assert.match(said.join('\n'), /^[^\n]*part\.log cannot be written, its lines are lost: ENOENT[^\n]*$/);
+  await mkdir(directory.file('logs'));
+  for (let line = 1; line <= 5; line++) log.write(`line ${line} ..\n`);
+  log.close();
+  assert.match(said[1] ?? '', /part\.log is written again$/);
+  assert.equal(await readFile(path, 'utf8'), 'line 5 ..\n');
+  assert.equal(await readFile(`${path}.1`, 'utf8'), 'line 3 ..\nline 4 ..\n');
 });
 
 test(

@@ -37,6 +37,14 @@ test('a ring is a value', () => {
   assert.deepEqual(HashRing.create([atom('a@h')]).removeNode(atom('a@h')).nodes, []);
 });
 
+test('a node has 128 positions unless told otherwise, and a key on one belongs to its node', () => {
+  const nodes = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const ring = HashRing.create(nodes);
+  const own = (replica: number): number => nodes.filter((node) => ring.keyToNode(tuple(node, replica)) === node).length;
+  for (let replica = 1; replica <= 128; replica++) assert.equal(own(replica), nodes.length, `position ${replica}`);
+  assert.ok(own(129) < nodes.length);
+});
+
 test('a ring without nodes has no owners', () => {
   const ring = HashRing.create();
   assert.equal(ring.keyToNode('key'), undefined);
