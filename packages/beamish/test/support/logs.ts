@@ -7,7 +7,11 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-export function collectLogs(): { readonly logger: Logger; readonly lines: LogLine[]; readonly warnings: () => LogLine[] } {
+export function collectLogs(): {
+  readonly logger: Logger;
+  readonly lines: LogLine[];
+  readonly warnings: () => LogLine[];
+} {
   const lines: LogLine[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as LogLine);
   const logger = createLogger({ level: 'debug', pretty: false, write });

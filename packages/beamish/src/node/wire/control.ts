@@ -204,7 +204,9 @@ class Fields {
   /** A pid that must be of the peer's own node (protocols 3.4). */
   sender(index: number): Pid {
     const pid = this.pid(index);
-    return pid.node === this.#ends.peer ? pid : malformed(`a signal of ${this.#ends.peer} from a process of ${pid.node}`);
+    return pid.node === this.#ends.peer
+      ? pid
+      : malformed(`a signal of ${this.#ends.peer} from a process of ${pid.node}`);
   }
 
   reference(index: number, arity?: number): Reference {
@@ -245,7 +247,8 @@ class Fields {
     const options = this.#fields[5];
     if (moduleName === undefined || name === undefined || !Array.isArray(options)) return this.#wrong(4, 'atoms');
     const values = payload();
-    if (!Array.isArray(values) || values.length !== count) return malformed('a spawn request with other arguments than it says');
+    if (!Array.isArray(values) || values.length !== count)
+      return malformed('a spawn request with other arguments than it says');
     const given = (options as readonly Term[]).map(atomName);
     return {
       type: 'spawnRequest',

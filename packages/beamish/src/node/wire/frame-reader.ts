@@ -45,7 +45,10 @@ export class FrameReader {
     }
     const length = this.#length;
     if (length > this.#maxBytes) {
-      throw new BeamishError('frame_malformed', `a frame of ${length} bytes is larger than the limit of ${this.#maxBytes}`);
+      throw new BeamishError(
+        'frame_malformed',
+        `a frame of ${length} bytes is larger than the limit of ${this.#maxBytes}`,
+      );
     }
     const available = chunk.length - this.#at;
     if (this.#have === 0 && available >= length) {
