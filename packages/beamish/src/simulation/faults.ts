@@ -60,6 +60,8 @@ export const FAULT_TYPES: readonly FaultType[] = [
 export interface RandomFaults {
   /** Which kinds may happen. @default all */
   readonly types?: readonly FaultType[];
+  /** The names about which the DNS may lie. @default those of the hosts */
+  readonly names?: readonly string[];
   /** How many. @default 5 */
   readonly count?: number;
   /** Milliseconds: none begins before. @default 0 */
@@ -82,14 +84,20 @@ export function randomFaults(random: SeededRandom, hosts: readonly string[], opt
     // Short ones are as likely as long ones: many bugs need two things within milliseconds.
     const wanted = own.pick([1, 10, 100, 1000, 10_000, 100_000]) * own.between(1, 10);
     const duration = Math.max(1, Math.round(Math.min(wanted, longest, until - at)));
-    faults.push({ at, ...drawFault(own, own.pick(possible), hosts, duration) });
+    faults.push({ at, ...drawFault(own, own.pick(possible), { hosts, names: options.names ?? hosts, duration }) });
   }
   return faults.toSorted((a, b) => a.at - b.at);
 }
 
 type Bare<F> = F extends unknown ? Omit<F, 'at'> : never;
 
-function drawFault(random: SeededRandom, type: FaultType, hosts: readonly string[], duration: number): Bare<Fault> {
+interface Drawing {
+  readonly hosts: readonly string[];
+  readonly names: readonly string[];
+  readonly duration: number;
+}
+
+function drawFault(random: SeededRandom, type: FaultType, { hosts, names, duration }: Drawing): Bare<Fault> {
   const host = random.pick(hosts);
   const other = hosts.length > 1 ? random.pick(hosts.filter((name) => name !== host)) : host;
   switch (type) {
@@ -118,8 +126,11 @@ function drawFault(random: SeededRandom, type: FaultType, hosts: readonly string
       };
     case 'drift':
       return { type, for: duration, host, ppm: random.pick([-500_000, -10_000, -200, 200, 10_000, 500_000]) };
-    case 'dns':
-      return { type, for: duration, host, name: other, answer: random.pick([[], ['10.9.9.9'], 'fails'] as const) };
+    case 'dns': {
+      // No record, an address that nobody has, that of somebody else, no answer.
+      const answer = random.pick([[], ['10.9.9.9'], ['10.0.0.1'], 'fails'] as const);
+      return { type, for: duration, host, name: random.pick(names), answer };
+    }
     case 'disk':
       return {
         type,

@@ -73,11 +73,11 @@ export function isMesh(nodes: readonly Watched[]): void {
 }
 
 /** A process that watches the ledgers of others by monitors of its own: each must tell of one end. */
-function watcher({ node }: Watched, others: readonly Host[], world: Simulation): void {
+function watcher({ node }: Watched, others: readonly string[], world: Simulation): void {
   const waiting = new Set<string>();
   node.runtime.spawn({
     init(self) {
-      for (const { nodeName } of others) waiting.add(self.monitor({ name: 'ledger', node: nodeName }).key);
+      for (const other of others) waiting.add(self.monitor({ name: 'ledger', node: other }).key);
     },
     async handle(message, self) {
       assert.ok(isTuple(message, 5) && message.at(1) instanceof Reference);
@@ -122,17 +122,21 @@ interface Watching {
 }
 
 /** Connections, messages, calls and monitors between nodes. */
-export const cluster: Scenario = {
-  name: 'cluster',
-  nodes: 3,
-  faults: { count: 6, from: 50, until: 12_000 },
-  async run(world) {
+function clusterOf(name: string, nameOf: (host: Host) => string): Scenario {
+  return { name, nodes: 3, faults: { count: 6, from: 50, until: 12_000 }, run };
+
+  async function run(world: Simulation): Promise<void> {
     const sent = new Map<string, number>();
     const received = new Map<string, number>();
     const watchings: Watching[] = [];
     const callings: Calling[] = [];
     const program = world.start(async (host) => {
-      const watched = await watchedNode(host, world);
+      const others = world.hosts.filter((other) => other !== host);
+      const watched = await watchedNode(host, world, {
+        name: nameOf(host),
+        host: '0.0.0.0',
+        discovery: epmdHosts({ hosts: others.map(nameOf) }),
+      });
       const { node, up, downAt } = watched;
       const life = `${node.name}#${host.life.number}`;
       await node.spawn(
@@ -152,7 +156,6 @@ export const cluster: Scenario = {
         ],
         { name: 'ledger' },
       );
-      const others = world.hosts.filter((other) => other !== host);
       const { clock, random } = host.world;
       const talk = async (): Promise<void> => {
         for (;;) {
@@ -162,8 +165,8 @@ export const cluster: Scenario = {
           if (choice === 0) {
             const number = (sent.get(life) ?? 0) + 1;
             sent.set(life, number);
-            for (const { nodeName } of others) {
-              node.runtime.send({ name: 'ledger', node: nodeName }, tuple(life, node.name, number));
+            for (const other of others) {
+              node.runtime.send({ name: 'ledger', node: nameOf(other) }, tuple(life, node.name, number));
             }
           } else if (choice === 1) await call(peer);
           else watch(peer);
@@ -179,7 +182,7 @@ export const cluster: Scenario = {
         };
         callings.push(calling);
         try {
-          const answer = await node.at(peer.nodeName).ref<Ledger>('ledger').with({ timeout: 1000 }).count();
+          const answer = await node.at(nameOf(peer)).ref<Ledger>('ledger').with({ timeout: 1000 }).count();
           assert.ok(answer > 0);
         } catch (error) {
           assert.ok(isBeamishError(error), String(error));
@@ -200,7 +203,7 @@ export const cluster: Scenario = {
           fired: 0,
           cancelled: false,
         };
-        const monitor = node.runtime.monitor({ name: 'ledger', node: peer.nodeName }, () => {
+        const monitor = node.runtime.monitor({ name: 'ledger', node: nameOf(peer) }, () => {
           watching.fired++;
           const wrong = watching.cancelled ? 'though it was cancelled' : watching.fired > 1 ? 'twice' : undefined;
           if (wrong !== undefined) world.fail(new Error(`${life}: a monitor of ${peer.nodeName} fired ${wrong}`));
@@ -213,7 +216,7 @@ export const cluster: Scenario = {
           });
         }
       };
-      watcher(watched, others, world);
+      watcher(watched, others.map(nameOf), world);
       void talk();
       return watched;
     });
@@ -252,5 +255,10 @@ export const cluster: Scenario = {
       { within: SETTLED_WITHIN },
     );
     await world.until(() => program.complete, { within: 120_000 });
-  },
-};
+  }
+}
+
+export const cluster = clusterOf('cluster', ({ nodeName }) => nodeName);
+
+/** The hosts in the nodes' names are names too, about which the DNS lies now and then. */
+export const clusterByName = clusterOf('cluster-by-name', ({ name }) => `app@${name}`);

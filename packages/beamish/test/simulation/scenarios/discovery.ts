@@ -72,11 +72,16 @@ function discovery(
   };
 }
 
-const FAULTS: RandomFaults = { count: 5, from: 50, until: 10_000 };
+const FAULTS: RandomFaults = { count: 5, from: 50, until: 10_000, names: ['app.internal'] };
 
 export const gossiping = discovery('gossip', lan(), () => gossip({ secret: 'shared' }), FAULTS);
 
 const dns = (): DiscoveryStrategy => dnsPoll({ query: 'app.internal', basename: BASENAME, interval: 2000 });
 export const dnsInZones = discovery('dns-zones', threeZones(), dns, FAULTS);
 /** Long ones: both sides dial many times in vain. */
-export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, { count: 5, until: 90_000, longest: 80_000 });
+export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, {
+  count: 5,
+  until: 90_000,
+  longest: 80_000,
+  names: ['app.internal'],
+});

@@ -1,4 +1,4 @@
-import { cluster } from './cluster.ts';
+import { cluster, clusterByName } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
 import { links } from './links.ts';
@@ -11,6 +11,7 @@ export type { Scenario } from './scenario.ts';
 
 export const scenarios: readonly Scenario[] = [
   cluster,
+  clusterByName,
   groups,
   pubsub,
   pubsubFar,
