@@ -87,6 +87,7 @@ export function startCollectors(world: Simulation): Program<Collector> {
     const node = await startNode({
       name: host.nodeName,
       cookie: 'simulated',
+      epmd: { port: 4369 },
       world: host.world,
       tickTime: 4000,
       setupTime: 3000,

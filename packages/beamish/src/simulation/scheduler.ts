@@ -81,14 +81,11 @@ export class Scheduler {
     });
   }
 
-  /** Ends the run after the event that happens now. The first call counts. */
+  /** Ends the run after the event that happens now. The first error counts. */
   finish(error?: unknown): void {
-    if (this.#over) return;
     this.#over = true;
-    this.#error =
-      error === undefined || error instanceof Error
-        ? error
-        : new Error('a callback threw what is no Error', { cause: error });
+    if (error === undefined) return;
+    this.#error ??= error instanceof Error ? error : new Error('a callback threw what is no Error', { cause: error });
   }
 
   get over(): boolean {
@@ -115,7 +112,8 @@ export class Scheduler {
     this.#watchForLivelock();
     run();
     drainMicrotasks();
-    if (!this.#over) this.#afterEach();
+    // Also after the last event.
+    if (this.#error === undefined) this.#afterEach();
   }
 
   #watchForLivelock(): void {

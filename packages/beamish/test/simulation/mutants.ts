@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   },
 ];
 
-/** Plants a bug; call it before anything of the library is imported. @throws Error when its place is not there (any more) */
+/** Plants a bug; call it before anything of the library is imported. @throws Error when its place is not there (any more) @public */
 export function plant(name: string): void {
   const mutant = mutants.find((each) => each.name === name);
   if (mutant === undefined)

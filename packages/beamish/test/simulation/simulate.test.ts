@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { epmdHosts } from '../../src/discovery/index.ts';
 import { startNode } from '../../src/start-node.ts';
-import { simulate } from '../../src/simulation/index.ts';
+import { simulate, SimulationFailure, type Simulation } from '../../src/simulation/index.ts';
 
 test('two nodes ping each other, lose each other behind a cut, and meet again', async () => {
   await simulate({ nodes: 2, seed: 1 }, async (world) => {
@@ -18,4 +19,65 @@ test('two nodes ping each other, lose each other behind a cut, and meet again', 
     repair();
     await world.until(() => a.at(b.name).ping());
   });
+});
+
+test('five nodes: a partition and its end in less than a second', async () => {
+  const { realTime } = await simulate({ nodes: 5, seed: 1 }, async (world) => {
+    const program = world.start((host) =>
+      startNode({
+        name: host.nodeName,
+        cookie: 'c',
+        epmd: { port: 4369 },
+        world: host.world,
+        tickTime: 4000,
+        discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),
+      }),
+    );
+    const mesh = (): boolean => program.complete && program.all().every((node) => node.nodes().length === 4);
+    await world.until(mesh);
+    const heal = world.partition(world.hosts.slice(0, 2), world.hosts.slice(2));
+    await world.until(() => program.all().every((node) => node.nodes().length < 3));
+    heal();
+    await world.until(mesh);
+  });
+  assert.ok(realTime < 1000, `${realTime} ms`);
+});
+
+test('five idle nodes: more than a thousand virtual seconds in a real one', async () => {
+  const { realTime, virtualTime } = await simulate({ nodes: 5, seed: 1 }, async (world) => {
+    world.start((host) =>
+      startNode({
+        name: host.nodeName,
+        cookie: 'c',
+        epmd: { port: 4369 },
+        world: host.world,
+        discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),
+      }),
+    );
+    await world.sleep(500_000);
+  });
+  assert.ok(virtualTime / realTime > 1000, `${virtualTime / realTime}`);
+});
+
+test('a failure tells the seed, the faults that are needed and a chart; given back, they fail again', async () => {
+  const faults = { types: ['jump', 'delay', 'pause', 'crash'] as const, count: 20, until: 20_000 };
+  const body = async (world: Simulation): Promise<void> => {
+    world.always('n2 never starts twice', () => world.host('n2').life.number === 1);
+    await world.sleep(1);
+  };
+  const failure = await simulate({ nodes: 3, seed: 11, faults }, body).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.ok(failure instanceof SimulationFailure);
+  assert.deepEqual(
+    failure.faults.map((fault) => [fault.type, 'host' in fault && fault.host]),
+    [['crash', 'n2']],
+  );
+  assert.match(
+    failure.message,
+    /invariant at .*n2 never starts twice\nseed 11, trace [0-9a-f]{16}; replay it with SEED=11/,
+  );
+  assert.match(failure.trace, /crash/);
+  await assert.rejects(simulate({ nodes: 3, seed: 11, faults: failure.faults }, body), SimulationFailure);
 });

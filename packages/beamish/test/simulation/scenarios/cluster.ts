@@ -32,6 +32,7 @@ export async function watchedNode(
   const node = await startNode({
     name: host.nodeName,
     cookie: 'simulated',
+    epmd: { port: 4369 },
     world: host.world,
     host: host.address,
     tickTime: TICK_TIME,
