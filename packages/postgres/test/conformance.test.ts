@@ -197,7 +197,18 @@ for (const { name, options, programs } of serverKinds) {
 }
 
 test('what may pass by itself and what not', () => {
-  const passing = ['08006', '57P01', '57P03', '53300', '40P01', '55P03', 'ECONNREFUSED', 'ECONNRESET', undefined];
+  const passing = [
+    '25006',
+    '08006',
+    '57P01',
+    '57P03',
+    '53300',
+    '40P01',
+    '55P03',
+    'ECONNREFUSED',
+    'ECONNRESET',
+    undefined,
+  ];
   const lasting = ['22003', '23514', '23505', '42P01', '28P01', '42601'];
   for (const code of passing) assert.equal(isPassing({ code }), true, code);
   for (const code of lasting) assert.equal(isPassing({ code }), false, code);
