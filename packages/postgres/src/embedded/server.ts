@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'beamish/world';
+import { type Clock, type Logger, realWorld, type World } from 'beamish/world';
 import pg from 'pg';
 import { type Account, serverAccount } from './account.ts';
 import { checkData, initialise, readState, type State, writeState } from './data.ts';
@@ -25,6 +24,8 @@ export interface EmbeddedOptions {
   /** Milliseconds for the server to accept connections; recovery after a crash counts. @default 60000 */
   readonly startTimeout?: number;
   readonly logger?: Logger;
+  /** Time and chance come from it; the server itself is real all the same. @default realWorld() */
+  readonly world?: Pick<World, 'clock' | 'random'>;
 }
 
 export interface EmbeddedExit {
@@ -71,7 +72,8 @@ const settings: Readonly<Record<string, string | number>> = {
  * owner, when `port` is in use, or when the server does not come up; the message says which.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { database = 'postgres', startTimeout = 60_000, logger } = options;
+  const { database = 'postgres', startTimeout = 60_000, logger, world = realWorld() } = options;
+  const { clock } = world;
   mkdirSync(options.directory, { recursive: true });
   const directory = realpathSync(options.directory); // as the system names it, to know an orphan by its directory
   let release: () => void;
@@ -85,17 +87,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const data = join(directory, 'data');
   let program: Program | undefined;
   try {
-    await endOrphan(data, logger);
+    await endOrphan(data, clock, logger);
     program =
       options.programs === undefined
         ? prepareProgram(directory, account !== undefined)
         : installedProgram(options.programs);
     let state = readState(directory);
-    if (!existsSync(data)) state = await initialise(program, directory, account);
+    if (!existsSync(data)) state = await initialise(program, directory, account, world.random);
     if (state === undefined)
       throw new Error(`${join(directory, 'state.json')} is missing, and with it the password of the data beside it`);
     checkData(data, program, account);
-    const server = await launch(program, data, account, state, options, startTimeout);
+    const server = await launch(program, data, account, state, options, clock, startTimeout);
     writeState(directory, { ...state, port: server.port });
     const url = (name: string): string => `postgres://${state.user}:${state.password}@${host}:${server.port}/${name}`;
     try {
@@ -128,7 +130,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 }
 
 /** A server whose parent was killed may still run in our directory (the lock says that the parent is gone). */
-async function endOrphan(data: string, logger: Logger | undefined): Promise<void> {
+async function endOrphan(data: string, clock: Clock, logger: Logger | undefined): Promise<void> {
   const file = join(data, 'postmaster.pid');
   let pid = 0;
   try {
@@ -150,7 +152,7 @@ async function endOrphan(data: string, logger: Logger | undefined): Promise<void
   logger?.warn({ pid }, 'ending the PostgreSQL server that an earlier run left behind');
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     process.kill(pid, signal);
-    for (let round = 0; round < 100 && isAlive(pid); round++) await delay(50);
+    for (let round = 0; round < 100 && isAlive(pid); round++) await clock.sleep(50);
     if (!isAlive(pid)) return;
   }
   throw new Error(`the PostgreSQL server ${pid} of an earlier run does not end`);
@@ -168,9 +170,10 @@ async function launch(
   account: Account | undefined,
   state: State,
   options: EmbeddedOptions,
+  clock: Clock,
   startTimeout: number,
 ): Promise<Server> {
-  const end = performance.now() + startTimeout;
+  const end = clock.monotonicTime() + startTimeout;
   for (;;) {
     const port = options.port ? options.port : await freePort(state.port);
     const given = Object.entries({ ...settings, ...options.settings, port });
@@ -180,19 +183,19 @@ async function launch(
       given.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       account,
     );
-    const outcome = await started(child, end, options.logger);
-    if (outcome === true) return serverOf(child, port);
+    const outcome = await started(child, clock, end, options.logger);
+    if (outcome === true) return serverOf(child, clock, port);
     if (portTaken.test(outcome)) {
       if (options.port) throw new Error(`port ${port} of 127.0.0.1 is in use by another program`);
-    } else if (!passing.test(outcome) || performance.now() > end) {
+    } else if (!passing.test(outcome) || clock.monotonicTime() > end) {
       throw new Error(`the embedded PostgreSQL did not start: ${outcome.trim().slice(-500)}`);
     }
-    await delay(100);
+    await clock.sleep(100);
   }
 }
 
 /** True when it accepts connections; what it wrote when it ended or was too slow. */
-function started(child: ChildProcess, end: number, logger: Logger | undefined): Promise<true | string> {
+function started(child: ChildProcess, clock: Clock, end: number, logger: Logger | undefined): Promise<true | string> {
   const { promise, resolve } = Promise.withResolvers<true | string>();
   let output = '';
   let ready = false;
@@ -209,13 +212,10 @@ function started(child: ChildProcess, end: number, logger: Logger | undefined): 
   child.stderr?.setEncoding('utf8').on('data', read);
   child.on('error', (error) => resolve(error.message));
   child.on('close', () => resolve(output === '' ? 'it ended without a word' : output));
-  const timer = setTimeout(
-    () => {
-      if (!ready) child.kill('SIGKILL');
-    },
-    Math.max(0, end - performance.now()),
-  );
-  return promise.finally(() => clearTimeout(timer));
+  const timer = clock.setTimer(Math.max(0, end - clock.monotonicTime()), () => {
+    if (!ready) child.kill('SIGKILL');
+  });
+  return promise.finally(() => timer.cancel());
 }
 
 function logLine(line: string, logger: Logger | undefined): void {
@@ -225,7 +225,7 @@ function logLine(line: string, logger: Logger | undefined): void {
   else logger?.debug(message);
 }
 
-function serverOf(child: ChildProcess, port: number): Server {
+function serverOf(child: ChildProcess, clock: Clock, port: number): Server {
   const { promise: exited, resolve } = Promise.withResolvers<EmbeddedExit>();
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
   if (ended()) resolve({ code: child.exitCode, signal: child.signalCode });
@@ -240,9 +240,9 @@ function serverOf(child: ChildProcess, port: number): Server {
     ] as const;
     const timers = steps
       .slice(patience > 0 ? 0 : 1)
-      .map(([signal, after]) => setTimeout(() => ended() || child.kill(signal), after));
+      .map(([signal, after]) => clock.setTimer(after, () => void (ended() || child.kill(signal))));
     await exited;
-    for (const timer of timers) clearTimeout(timer);
+    for (const timer of timers) timer.cancel();
   };
   return { port, pid: child.pid ?? 0, exited, stop: (patience = 0) => (stopping ??= stop(patience)) };
 }
