@@ -90,8 +90,8 @@ test(
     }
 
     using _load = traffic();
-    // The agent reads its counters only every few seconds, and a rate is known, and kept, from then on. So what is stored is
-    // compared between the first reading and the last of the window, one reading late.
+    // The agent reads its counters only every few seconds, and a rate is known, and kept, from then on. So each stored
+    // sample is compared with what /proc says of the interval that it speaks of.
     const truth: { readonly at: number; readonly octets: number }[] = [];
     const readings = new Map([...owners.keys()].map((device) => [device, [] as { at: number; octets: string }[]]));
     const end = Date.now() + (SECONDS + 8) * 1000;
@@ -110,20 +110,29 @@ test(
     );
     const octetsAt = (at: number): number => truth.find((each) => each.at >= at)?.octets ?? NaN;
     for (const [device, moves] of readings) {
+      assert.ok(moves.length >= 6, `${device}: only ${moves.length} readings`);
       // The load began before the second reading: from the third on, whole intervals were under it.
-      const [, , first, second] = moves;
-      const [beforeLast, last] = moves.slice(-2);
-      assert.ok(first && second && beforeLast && last && moves.length >= 6, `${device}: only ${moves.length} readings`);
-      const expected = ((octetsAt(beforeLast.at) - octetsAt(first.at)) * 8000) / (beforeLast.at - first.at);
+      const [second, last] = [moves[2], moves.at(-1)];
+      assert.ok(second && last);
       const { interfaces } = await app.api<History>(
         `/api/devices/${device}/samples?from=${second.at}&to=${last.at}&step=1`,
       );
-      const rates =
-        interfaces.find(({ name }) => name === 'lo')?.points.flatMap(([, rate]) => (rate === null ? [] : [rate])) ?? [];
-      const measured = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+      const stored: number[] = [];
+      const real: number[] = [];
+      for (const [at, rate] of interfaces.find(({ name }) => name === 'lo')?.points ?? []) {
+        // `at` is the start of the second that the sample lies in. Its rate is that of the interval before the reading.
+        const reading = moves.findLastIndex((move) => move.at < at + 1000);
+        const [before, move] = [moves[reading - 1], moves[reading]];
+        if (rate === null || !before || !move) continue;
+        stored.push(rate);
+        real.push(((octetsAt(move.at) - octetsAt(before.at)) * 8000) / (move.at - before.at));
+      }
+      assert.ok(stored.length >= SECONDS / 2, `${device}: only ${stored.length} samples`);
+      const mean = (rates: readonly number[]): number => rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+      const [measured, expected] = [mean(stored), mean(real)];
       const apart = Math.abs(measured / expected - 1);
       t.diagnostic(
-        `${device}, lo over ${((beforeLast.at - first.at) / 1000).toFixed(0)} s: ${(expected / 1e6).toFixed(2)} Mbit/s by /proc/net/dev, ${(measured / 1e6).toFixed(2)} stored, apart ${(apart * 100).toFixed(2)} %`,
+        `${device}, lo over ${stored.length} samples: ${(expected / 1e6).toFixed(2)} Mbit/s by /proc/net/dev, ${(measured / 1e6).toFixed(2)} stored, apart ${(apart * 100).toFixed(2)} %`,
       );
       assert.ok(apart < 0.02, `${device}: ${measured} bit/s stored, ${expected} by /proc/net/dev`);
     }
