@@ -5,6 +5,7 @@
  *   npm test -- packages/beamish/test/term  ring    files whose path contains one of the words
  *   npm test -- --only 'pattern'        tests whose name matches
  *   npm test -- --verbose               every test's name
+ *   npm run interop -- --write          the interop table (scripts/runner/interop.ts) into docs/interoperability.md
  *
  * SEED replays a run's random choices, TEST_TIMEOUT is seconds per file (120), TEST_CONCURRENCY files at once (2).
  * With CI=true a skipped test is a failure.
@@ -16,11 +17,16 @@ import { constants, tmpdir } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FileResult, runFile, settings } from './runner/file.ts';
+import { drift, printed, rowsOf, write } from './runner/interop.ts';
 
 const root = join(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, verbose: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
 });
 const seed = process.env['SEED'] ?? String(randomInt(2 ** 31));
 const timeout = Number(process.env['TEST_TIMEOUT'] ?? 120) * 1000;
@@ -105,7 +111,14 @@ await gone;
 const passed = results.reduce((sum, result) => sum + result.passed.length, 0);
 const failed = results.flatMap((result) => result.failed.map(({ name }) => ({ file: result.file, name })));
 const skipped = results.flatMap((result) => result.skipped.map((skip) => ({ file: result.file, ...skip })));
+const rows = rowsOf(results);
+if (rows.length > 0) say(`\n${printed(rows)}`);
+const whole = values.only === undefined && !signalled; // no test of the files was left out
+const ran = results.map((result) => result.file);
+if (values.write && whole) write(root, rows, ran);
+const stale = whole ? drift(root, rows, ran) : [];
 say('');
+for (const line of stale) say(line);
 for (const { file, name } of failed) say(`failed: ${name === file ? '' : `${name}: `}${file}`);
 for (const { name, reason } of skipped) say(`skipped: ${name}: ${reason}`);
 say(`seed ${seed} (SEED=${seed} npm test replays it), ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -113,6 +126,8 @@ const faults: string[] = [];
 if (signalled) faults.push(`interrupted by ${signalled}`);
 if (passed + failed.length === 0) faults.push('no test was executed');
 if (skipped.length > 0 && process.env['CI'] === 'true') faults.push('CI=true: a skipped test is a failure');
+if (stale.length > 0 && process.env['CI'] === 'true')
+  faults.push('CI=true: the table of docs/interoperability.md is not what ran: npm run interop -- --write');
 for (const fault of faults) say(fault);
 say(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
 if (signalled) process.exitCode = 128 + constants.signals[signalled];

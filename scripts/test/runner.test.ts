@@ -96,3 +96,18 @@ test('a runner that is terminated or killed outright leaves no process', async (
     await eventually(() => !isAlive(file) && !isAlive(daemonPid), { describe: `nothing is left after ${signal}` });
   }
 });
+
+test('a test named as a row is in the interop table; in CI the kept table must be what ran', async () => {
+  await using rows = await fixture(`
+    test('outer', async (t) => { await t.test('protocols 3.5 A7 · erl to us · an inner row', () => {}); });
+    test('protocols 2.3 · us to erl · an earlier row', () => {});
+    test('no row', () => {});`);
+  await using child = rows.start();
+  await using inCi = rows.start({ CI: 'true' });
+  assert.equal((await child.exited).code, 0);
+  const table = /interop table:\n {2}✔ 2\.3 +us to erl +an earlier row\n {2}✔ 3\.5 A7 +erl to us +an inner row\n\n/;
+  assert.match(child.stdout, table);
+  assert.match(child.stdout, /docs\/interoperability\.md lacks: 2\.3 · us to erl · an earlier row/);
+  assert.equal((await inCi.exited).code, 1);
+  assert.match(inCi.stdout, /npm run interop -- --write/);
+});

@@ -8,6 +8,7 @@ import { testCluster } from '../node/nodes.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { Beam, startEpmd } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
@@ -15,7 +16,11 @@ const world = realWorld();
 const cookie = 'test cookie'.replace(' ', '_');
 
 test(
-  'protocols 1.2: our nodes register with a real epmd, are listed, refused twice, and registered again after it died',
+  row(
+    '1.2 1.4',
+    'us to epmd',
+    'our nodes register, are listed, refused a second time, and registered again after it died',
+  ),
   options,
   async (t) => {
     const cluster = await testCluster(t);
@@ -41,7 +46,7 @@ test(
 );
 
 test(
-  'protocols 1.5: real nodes and the real client use our port mapper, and find the node that takes over',
+  row('1.5', 'erl and us', 'real nodes and epmd -names use our port mapper, and find the node that takes over'),
   options,
   async (t) => {
     const cluster = await testCluster(t);

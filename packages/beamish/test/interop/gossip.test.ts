@@ -16,6 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 import { elixirArguments, evalElixir, loadElixir } from './fixtures/elixir.ts';
 
@@ -69,7 +70,7 @@ for (const secret of [undefined, 'a secret']) {
   const kind = secret === undefined ? 'in the clear' : 'with a secret';
   const elixirSecret = secret === undefined ? 'nil' : `"${secret}"`;
 
-  test(`an Elixir node and ours hear each other, and we connect (${kind})`, options, async (t) => {
+  test(row('10', 'elixir and us', `gossip: both hear each other, and we connect (${kind})`), options, async (t) => {
     const epmdPort = await freePort();
     const udp = await freePort({ protocol: 'udp' });
     const side = await start(t, 'ts@127.0.0.1', epmdPort);
@@ -96,7 +97,7 @@ for (const secret of [undefined, 'a secret']) {
     assert.deepEqual(side.logs.warnings(), []);
   });
 
-  test(`an Elixir node that hears us connects to us (${kind})`, options, async (t) => {
+  test(row('10', 'elixir to us', `gossip: a node that hears us connects (${kind})`), options, async (t) => {
     const epmdPort = await freePort();
     const udp = await freePort({ protocol: 'udp' });
     const { node } = await start(t, 'ts@127.0.0.1', epmdPort);

@@ -17,6 +17,7 @@ import { realWorld } from '../../src/world/index.ts';
 import { testCluster, types } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { Beam, startEpmd } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
@@ -29,7 +30,11 @@ const code =
   };
 
 test(
-  'protocols 2.2: both ways, hidden and visible, seen by nodes() and by events on both sides',
+  row(
+    '2.2',
+    'erl and us',
+    'connects in both directions, hidden and visible, are seen by nodes() and by events on both sides',
+  ),
   options,
   async (t) => {
     const cluster = await testCluster(t);
@@ -52,7 +57,7 @@ test(
   },
 );
 
-test('protocols 2.3: a wrong cookie, by either side', options, async (t) => {
+test(row('2.3 2.5', 'erl and us', 'a wrong cookie, by either side; one for a peer'), options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { cookie: 'another' });
   const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
@@ -64,7 +69,7 @@ test('protocols 2.3: a wrong cookie, by either side', options, async (t) => {
   assert.equal(await beam.eval(`erlang:set_cookie('a@127.0.0.1', another), net_adm:ping('a@127.0.0.1')`), 'pong');
 });
 
-test('protocols 2.3: not_allowed, and a node that is not there', options, async (t) => {
+test(row('2.3', 'us to erl', 'not_allowed, and a node that is not there'), options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { cookie });
   const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
@@ -74,7 +79,7 @@ test('protocols 2.3: not_allowed, and a node that is not there', options, async 
   assert.equal(await beam.eval(`net_adm:ping('nobody@127.0.0.1')`), 'pang');
 });
 
-test('protocols 2.3: simultaneous connects with a real node, whichever name is greater', options, async (t) => {
+test(row('2.3', 'erl and us', 'simultaneous connects, whichever name is greater'), options, async (t) => {
   const cluster = await testCluster(t);
   await startEpmd(cluster.epmdPort, t);
   const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
@@ -98,7 +103,7 @@ test('protocols 2.3: simultaneous connects with a real node, whichever name is g
   }
 });
 
-test('protocols 2.3: `alive`: our restarted node replaces its former life on the BEAM', options, async (t) => {
+test(row('2.3', 'us to erl', 'alive: our restarted node replaces its former'), options, async (t) => {
   const cluster = await testCluster(t);
   const first = await cluster.start('a@127.0.0.1', { cookie });
   const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
@@ -154,7 +159,7 @@ function shake(port: number, config: HandshakeConfig, expected: string): Promise
   });
 }
 
-test('protocols 2.4, 2.6: flags that a BEAM wants, and a name that it gives', options, async (t) => {
+test(row('2.4 A1', 'us to erl', 'each mandatory flag is wanted; NAME_ME'), options, async (t) => {
   const cluster = await testCluster(t);
   await cluster.start('epmd@127.0.0.1', { cookie });
   await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
@@ -178,7 +183,7 @@ test('protocols 2.4, 2.6: flags that a BEAM wants, and a name that it gives', op
   assert.equal(named.type, 'established');
 });
 
-test('protocols 2.7: ticks with a BEAM of a short tick time, and one that stopped', options, async (t) => {
+test(row('2.7', 'erl and us', 'ticks of a short tick time; a BEAM that stopped'), options, async (t) => {
   const cluster = await testCluster(t);
   const patient = await cluster.start('patient@127.0.0.1', { cookie });
   const quick = await cluster.start('quick@127.0.0.1', { cookie, tickTime: 4000 });
@@ -203,7 +208,7 @@ test('protocols 2.7: ticks with a BEAM of a short tick time, and one that stoppe
   beam.child.kill('SIGCONT');
 });
 
-test('a BEAM that is killed: nodedown at once, calls reject', options, async (t) => {
+test(row('3.5', 'us to erl', 'a killed BEAM: nodedown at once, calls reject'), options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { cookie });
   const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });

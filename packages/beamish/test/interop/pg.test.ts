@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 60_000 };
@@ -58,49 +59,57 @@ const count = async (beam: Beam, group = 'g'): Promise<number> =>
   Number(await beam.eval(`length(pg:get_members(${group}))`));
 
 for (const hidden of [true, false]) {
-  test(`members are seen both ways, and reached (${hidden ? 'hidden' : 'visible'})`, options, async (t) => {
-    const { node, groups, beam, scope } = await setup(t, hidden);
-    await beam.eval(
-      'register(echo, spawn(fun F() -> receive {From, M} -> From ! {echo, M}, F() end end)), pg:join(g, whereis(echo))',
-    );
-    await eventually(() => groups.members(g).length === 1);
-    const got: Term[] = [];
-    const ours = member(node, got);
-    groups.join(g, ours);
-    await eventually(async () => (await count(beam)) === 2);
-    assert.equal(await beam.eval('length(pg:get_local_members(g))'), '1');
-    await beam.eval('[P ! hello || P <- pg:get_members(g), node(P) =/= node()]');
-    await eventually(() => got.length === 1);
-    for (const pid of groups.members(g)) if (pid.node === beam.name) node.runtime.send(pid, tuple(ours, 'x'));
-    await eventually(() => got.length === 2);
-    assert.deepEqual(got, [atom('hello'), tuple(atom('echo'), 'x')]);
-    await beam.eval('exit(whereis(echo), kill)');
-    await eventually(() => groups.members(g).length === 1);
-    assert.equal(await beam.eval('whereis(pg)'), scope);
-  });
+  test(
+    row('6', 'erl and us', `members are seen both ways, and reached (${hidden ? 'hidden' : 'visible'})`),
+    options,
+    async (t) => {
+      const { node, groups, beam, scope } = await setup(t, hidden);
+      await beam.eval(
+        'register(echo, spawn(fun F() -> receive {From, M} -> From ! {echo, M}, F() end end)), pg:join(g, whereis(echo))',
+      );
+      await eventually(() => groups.members(g).length === 1);
+      const got: Term[] = [];
+      const ours = member(node, got);
+      groups.join(g, ours);
+      await eventually(async () => (await count(beam)) === 2);
+      assert.equal(await beam.eval('length(pg:get_local_members(g))'), '1');
+      await beam.eval('[P ! hello || P <- pg:get_members(g), node(P) =/= node()]');
+      await eventually(() => got.length === 1);
+      for (const pid of groups.members(g)) if (pid.node === beam.name) node.runtime.send(pid, tuple(ours, 'x'));
+      await eventually(() => got.length === 2);
+      assert.deepEqual(got, [atom('hello'), tuple(atom('echo'), 'x')]);
+      await beam.eval('exit(whereis(echo), kill)');
+      await eventually(() => groups.members(g).length === 1);
+      assert.equal(await beam.eval('whereis(pg)'), scope);
+    },
+  );
 }
 
-test('multi-joins, leaves and deaths are counted alike, and never harm the pg of the BEAM', options, async (t) => {
-  const { node, groups, beam, scope } = await setup(t);
-  const [a, b, c] = [member(node), member(node), member(node)];
-  groups.join(g, [a, a, b]);
-  groups.join({ any: 'term', of: [1.5, 2] }, c);
-  await eventually(async () => (await count(beam)) === 3);
-  assert.equal(await beam.eval('length(pg:which_groups())'), '2');
-  groups.leave(g, [a, c, b, b]);
-  groups.leave('never', [a]);
-  await eventually(async () => (await count(beam)) === 1);
-  groups.join(g, [a, a]);
-  groups.join('other', [a, b]);
-  await eventually(async () => (await count(beam, '<<"other">>')) === 2);
-  node.runtime.exit(a, atom('kill'));
-  await eventually(async () => (await count(beam)) === 0 && (await count(beam, '<<"other">>')) === 1);
-  const pid = groups.members('other')[0];
-  assert.equal(await beam.eval('[node(P) || P <- pg:get_members(<<"other">>)]'), `['${pid?.node}']`);
-  assert.equal(await beam.eval('whereis(pg)'), scope);
-});
+test(
+  row('6 A4', 'us to erl', 'multiple joins, leaves and deaths are counted alike, and never harm the pg of the BEAM'),
+  options,
+  async (t) => {
+    const { node, groups, beam, scope } = await setup(t);
+    const [a, b, c] = [member(node), member(node), member(node)];
+    groups.join(g, [a, a, b]);
+    groups.join({ any: 'term', of: [1.5, 2] }, c);
+    await eventually(async () => (await count(beam)) === 3);
+    assert.equal(await beam.eval('length(pg:which_groups())'), '2');
+    groups.leave(g, [a, c, b, b]);
+    groups.leave('never', [a]);
+    await eventually(async () => (await count(beam)) === 1);
+    groups.join(g, [a, a]);
+    groups.join('other', [a, b]);
+    await eventually(async () => (await count(beam, '<<"other">>')) === 2);
+    node.runtime.exit(a, atom('kill'));
+    await eventually(async () => (await count(beam)) === 0 && (await count(beam, '<<"other">>')) === 1);
+    const pid = groups.members('other')[0];
+    assert.equal(await beam.eval('[node(P) || P <- pg:get_members(<<"other">>)]'), `['${pid?.node}']`);
+    assert.equal(await beam.eval('whereis(pg)'), scope);
+  },
+);
 
-test('a severed connection empties both views, its return fills them', options, async (t) => {
+test(row('6', 'erl and us', 'a severed connection empties both views, its return fills them'), options, async (t) => {
   const { node, groups, beam, scope } = await setup(t);
   await beam.eval('P = spawn(fun() -> receive after infinity -> ok end end), pg:join(g, [P, P])');
   groups.join(g, member(node));
@@ -112,15 +121,19 @@ test('a severed connection empties both views, its return fills them', options, 
   assert.equal(await beam.eval('whereis(pg)'), scope);
 });
 
-test('a pg that its supervisor started again is found, and told everything', options, async (t) => {
-  const { node, groups, beam, scope } = await setup(t);
-  groups.join(g, member(node));
-  await eventually(async () => (await count(beam)) === 1);
-  await beam.eval('exit(whereis(pg), kill)');
-  await eventually(async () => (await beam.eval('whereis(pg)')) !== scope && (await count(beam)) === 1);
-});
+test(
+  row('6', 'us to erl', 'a pg that its supervisor started again is found, and told everything'),
+  options,
+  async (t) => {
+    const { node, groups, beam, scope } = await setup(t);
+    groups.join(g, member(node));
+    await eventually(async () => (await count(beam)) === 1);
+    await beam.eval('exit(whereis(pg), kill)');
+    await eventually(async () => (await beam.eval('whereis(pg)')) !== scope && (await count(beam)) === 1);
+  },
+);
 
-test('a scope that the BEAM starts later is found', options, async (t) => {
+test(row('6', 'us to erl', 'a scope that the BEAM starts later is found'), options, async (t) => {
   const { node, beam } = await setup(t);
   const late = await Groups.start(node, 'late');
   late.join(g, member(node));
@@ -130,7 +143,11 @@ test('a scope that the BEAM starts later is found', options, async (t) => {
 
 for (const hidden of [true, false]) {
   test(
-    `through a storm of joins, leaves, deaths and lost connections the views agree (${hidden ? 'hidden' : 'visible'})`,
+    row(
+      '6 A4',
+      'erl and us',
+      `a storm of joins, leaves, deaths and lost connections: the views agree (${hidden ? 'hidden' : 'visible'})`,
+    ),
     { ...options, timeout: 120_000 },
     async (t) => {
       const { node, groups, beam, epmdPort, logs, scope } = await setup(t, hidden);
@@ -211,13 +228,17 @@ for (const hidden of [true, false]) {
   );
 }
 
-test('the hazard is real: one malformed message ends the scope of a BEAM', options, async (t) => {
-  const { node, beam, scope } = await setup(t);
-  node.runtime.send({ name: 'pg', node: beam.name }, tuple(atom('leave'), node.runtime.pid));
-  await eventually(async () => (await beam.eval('whereis(pg)')) !== scope);
-});
+test(
+  row('A4', 'us to erl', 'the hazard is real: one malformed message ends the scope of a BEAM'),
+  options,
+  async (t) => {
+    const { node, beam, scope } = await setup(t);
+    node.runtime.send({ name: 'pg', node: beam.name }, tuple(atom('leave'), node.runtime.pid));
+    await eventually(async () => (await beam.eval('whereis(pg)')) !== scope);
+  },
+);
 
-test('nonsense that a BEAM sends to our scope is refused, and nothing else happens', options, async (t) => {
+test(row('6 A4', 'erl to us', 'nonsense to our scope is refused, and nothing else happens'), options, async (t) => {
   const { node, groups, beam, logs } = await setup(t);
   await beam.eval(
     `[{pg, '${node.name}'} ! M || M <- [1, {leave, self()}, {join, self(), g, x}, {'$gen_cast', {sync, self(), [{g}]}}]]`,

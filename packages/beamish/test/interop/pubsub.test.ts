@@ -17,6 +17,7 @@ import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 import { elixirArguments, evalElixir, loadElixir } from './fixtures/elixir.ts';
 
@@ -79,7 +80,7 @@ async function theirs(beam: Beam): Promise<string> {
   return evalElixir(beam, 'Peer.got() |> Enum.reject(& &1 == :probe)');
 }
 
-test('broadcasts reach the other side, in both directions, as they are', options, async (t) => {
+test(row('8', 'elixir and us', 'broadcasts reach the other side as they are'), options, async (t) => {
   const { pubsub, beam, logs } = await setup(t);
   const got = collect(pubsub, 'orders:new');
   await evalElixir(beam, 'Peer.subscribe("orders:new")');
@@ -100,7 +101,7 @@ test('broadcasts reach the other side, in both directions, as they are', options
   assert.deepEqual(logs.warnings(), []);
 });
 
-test('a thousand messages each way keep their order', options, async (t) => {
+test(row('8', 'elixir and us', 'a thousand messages each way keep their order'), options, async (t) => {
   const { pubsub, beam } = await setup(t);
   const got = collect(pubsub, 'there');
   await evalElixir(beam, 'Peer.subscribe("here")');
@@ -115,7 +116,7 @@ test('a thousand messages each way keep their order', options, async (t) => {
   );
 });
 
-test('direct broadcasts go to one node', options, async (t) => {
+test(row('8', 'elixir and us', 'direct broadcasts go to one node'), options, async (t) => {
   const { node, pubsub, beam, port } = await setup(t);
   const third = await ours(t, 'ts3@127.0.0.1', port);
   await third.node.connect(beam.name);
@@ -130,7 +131,7 @@ test('direct broadcasts go to one node', options, async (t) => {
   assert.deepEqual(ofThird, []);
 });
 
-test('each of three nodes gets a broadcast exactly once', options, async (t) => {
+test(row('8', 'elixir and us', 'each of three nodes gets a broadcast exactly once'), options, async (t) => {
   const first = await setup(t);
   const { beam } = first;
   const second = await ours(t, 'ts2@127.0.0.1', first.port);
@@ -163,55 +164,67 @@ test('each of three nodes gets a broadcast exactly once', options, async (t) => 
   assert.equal(await evalElixir(beam, 'Enum.sort(Enum.filter(Peer.got(), &is_integer/1))'), '[1, 2, 3]');
 });
 
-test('a channel broadcast of Phoenix arrives as its struct, and is read', options, async (t) => {
-  const { pubsub, beam } = await setup(t);
-  const got = collect(pubsub, 'room:1');
-  await evalElixir(beam, 'Peer.channel("room:1", "new_msg", %{"body" => "hi"})');
-  await evalElixir(beam, 'Peer.channel("room:1", "bytes", {:binary, <<1, 2, 255>>})');
-  await eventually(() => got.length === 2);
-  assert.deepEqual(got.map(socketBroadcast), [
-    { topic: 'room:1', event: 'new_msg', payload: { body: 'hi' }, binary: false },
-    { topic: 'room:1', event: 'bytes', payload: Uint8Array.of(1, 2, 255), binary: true },
-  ]);
-});
+test(
+  row('8', 'elixir to us', 'a channel broadcast of Phoenix arrives as its struct, and is read'),
+  options,
+  async (t) => {
+    const { pubsub, beam } = await setup(t);
+    const got = collect(pubsub, 'room:1');
+    await evalElixir(beam, 'Peer.channel("room:1", "new_msg", %{"body" => "hi"})');
+    await evalElixir(beam, 'Peer.channel("room:1", "bytes", {:binary, <<1, 2, 255>>})');
+    await eventually(() => got.length === 2);
+    assert.deepEqual(got.map(socketBroadcast), [
+      { topic: 'room:1', event: 'new_msg', payload: { body: 'hi' }, binary: false },
+      { topic: 'room:1', event: 'bytes', payload: Uint8Array.of(1, 2, 255), binary: true },
+    ]);
+  },
+);
 
-test('pools: the workers have the same names, and any topic comes through', options, async (t) => {
-  const { pubsub, beam, node } = await setup(t, { poolSize: 3, broadcastPoolSize: 2 });
-  const groups = [ADAPTER, `${ADAPTER}_2`, `${ADAPTER}_3`];
-  for (const group of groups) {
+test(
+  row('8', 'elixir and us', 'pools: the workers have the same names, and any topic comes through'),
+  options,
+  async (t) => {
+    const { pubsub, beam, node } = await setup(t, { poolSize: 3, broadcastPoolSize: 2 });
+    const groups = [ADAPTER, `${ADAPTER}_2`, `${ADAPTER}_3`];
+    for (const group of groups) {
+      await eventually(
+        async () => (await evalElixir(beam, `length(:pg.get_members(Phoenix.PubSub, :"Elixir.${group}"))`)) === '2',
+      );
+      assert(node.runtime.whereis(`Elixir.${group}`));
+    }
+    const topics = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const got = topics.map((topic) => collect(pubsub, topic));
+    for (const topic of topics) {
+      await evalElixir(beam, `Peer.subscribe("${topic}")`);
+      pubsub.broadcast(topic, topic);
+    }
     await eventually(
-      async () => (await evalElixir(beam, `length(:pg.get_members(Phoenix.PubSub, :"Elixir.${group}"))`)) === '2',
+      async () =>
+        (await evalElixir(beam, 'Enum.sort(Peer.got() -- [:probe]) |> Enum.reject(& &1 == :probe)')) ===
+        '["a", "b", "c", "d", "e", "f"]',
     );
-    assert(node.runtime.whereis(`Elixir.${group}`));
-  }
-  const topics = ['a', 'b', 'c', 'd', 'e', 'f'];
-  const got = topics.map((topic) => collect(pubsub, topic));
-  for (const topic of topics) {
-    await evalElixir(beam, `Peer.subscribe("${topic}")`);
-    pubsub.broadcast(topic, topic);
-  }
-  await eventually(
-    async () =>
-      (await evalElixir(beam, 'Enum.sort(Peer.got() -- [:probe]) |> Enum.reject(& &1 == :probe)')) ===
-      '["a", "b", "c", "d", "e", "f"]',
-  );
-  // The index depends on the sender's pid: each of many processes broadcasts once.
-  await evalElixir(
-    beam,
-    'for i <- 1..30, t <- ["a", "f"], do: spawn(fn -> Phoenix.PubSub.broadcast(MyApp.PubSub, t, i) end)',
-  );
-  await eventually(() => got[0]?.length === 31 && got[5]?.length === 31);
-});
+    // The index depends on the sender's pid: each of many processes broadcasts once.
+    await evalElixir(
+      beam,
+      'for i <- 1..30, t <- ["a", "f"], do: spawn(fn -> Phoenix.PubSub.broadcast(MyApp.PubSub, t, i) end)',
+    );
+    await eventually(() => got[0]?.length === 31 && got[5]?.length === 31);
+  },
+);
 
-test('after cut connections messages flow again, and the processes of the BEAM are the same', options, async (t) => {
-  const side = await setup(t);
-  const { node, beam } = side;
-  const processes = (): Promise<string> => evalElixir(beam, `Peer.workers([${ADAPTER}, Phoenix.PubSub])`);
-  const before = await processes();
-  for (let round = 0; round < 5; round++) {
-    node.disconnect(beam.name);
-    await node.connect(beam.name);
-    await meet(side, beam);
-  }
-  assert.equal(await processes(), before);
-});
+test(
+  row('8 A4', 'elixir and us', 'after cut connections messages flow again, and the processes of the BEAM are the same'),
+  options,
+  async (t) => {
+    const side = await setup(t);
+    const { node, beam } = side;
+    const processes = (): Promise<string> => evalElixir(beam, `Peer.workers([${ADAPTER}, Phoenix.PubSub])`);
+    const before = await processes();
+    for (let round = 0; round < 5; round++) {
+      node.disconnect(beam.name);
+      await node.connect(beam.name);
+      await meet(side, beam);
+    }
+    assert.equal(await processes(), before);
+  },
+);

@@ -15,6 +15,7 @@ import {
   tuple,
 } from '../../src/term/index.ts';
 import { skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { runErl } from './fixtures/term-corpus.ts';
 
@@ -70,7 +71,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { name, add, remove } of cases) {
-  test(`libring's placement on the BEAM: ${name}`, options, async () => {
+  test(row('11.1', 'us to erl', `placement is that of libring’s algorithm: ${name}`), options, async () => {
     await using directory = await temporaryDirectory();
     const [question, answer] = [directory.file('question'), directory.file('answer')];
     const count = 2;
@@ -102,11 +103,15 @@ for (const { name, add, remove } of cases) {
   });
 }
 
-test('the two forms of atom keys are those of the BEAM before and since OTP 26', options, async () => {
-  const atoms: Atom[] = [atom('a'), atom('ä'), atom('日本')];
-  const ring = { otp25: HashRing.create(['x', 'y'], { atomKeys: 'otp25' }), otp26: HashRing.create(['x', 'y']) };
-  for (const key of atoms) {
-    assert.equal(ring.otp26.keyToNode(key), ring.otp26.keyToNode(encode(key)), `${atomName(key)}`);
-  }
-  assert.equal(ring.otp25.keyToNode(atom('a')), ring.otp25.keyToNode(Uint8Array.of(131, 100, 0, 1, 97)));
-});
+test(
+  row('11.1 A11', 'us to erl', 'the two forms of atom keys are those before and since OTP 26'),
+  options,
+  async () => {
+    const atoms: Atom[] = [atom('a'), atom('ä'), atom('日本')];
+    const ring = { otp25: HashRing.create(['x', 'y'], { atomKeys: 'otp25' }), otp26: HashRing.create(['x', 'y']) };
+    for (const key of atoms) {
+      assert.equal(ring.otp26.keyToNode(key), ring.otp26.keyToNode(encode(key)), `${atomName(key)}`);
+    }
+    assert.equal(ring.otp25.keyToNode(atom('a')), ring.otp25.keyToNode(Uint8Array.of(131, 100, 0, 1, 97)));
+  },
+);

@@ -22,6 +22,7 @@ import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 import { seed } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -35,7 +36,7 @@ function show(term: Term): string {
   return `seed ${seed}: ${formatTerm(term, { maxLength: 300 })}`;
 }
 
-test('terms made by the BEAM come through unchanged, hash and compare the same', options, async () => {
+test(row('4 11.2', 'erl and us', 'random terms of erl: =:= on return, same hash'), options, async () => {
   await using directory = await temporaryDirectory();
   const [corpus, pairs, ours, verdict] = ['corpus', 'pairs', 'ours', 'verdict'].map((name) => directory.file(name)) as [
     string,
@@ -81,7 +82,7 @@ test('terms made by the BEAM come through unchanged, hash and compare the same',
   }
 });
 
-test('terms made here are read by the BEAM as what we mean', options, async () => {
+test(row('4 11.2', 'us to erl', 'random terms of ours: equal, same hash'), options, async () => {
   await using directory = await temporaryDirectory();
   const [ours, theirs] = [directory.file('ours'), directory.file('theirs')];
   const terms = fc.sample(arbitraryTerm, { numRuns: Math.ceil(COUNT / 2), seed });
@@ -98,7 +99,7 @@ test('terms made here are read by the BEAM as what we mean', options, async () =
   }
 });
 
-test('a byte array, sent as a bitstring of whole bytes, is the ordinary binary on the BEAM', options, async () => {
+test(row('4', 'us to erl', 'a byte array (as bits) is the ordinary binary'), options, async () => {
   const literal = (bytes: Uint8Array): string => `<<${bytes.join(',')}>>`;
   const [empty, some] = [encode(new Uint8Array(0)), encode(Uint8Array.of(1, 2, 255))];
   const out = await runErl(
@@ -109,7 +110,7 @@ test('a byte array, sent as a bitstring of whole bytes, is the ordinary binary o
 });
 
 test(
-  'a byte array in a distribution message is the ordinary binary, and ours again on the way back',
+  row('4', 'erl and us', 'a byte array in a message is the ordinary binary, and ours again on the way back'),
   options,
   async (t) => {
     const epmdPort = await freePort();

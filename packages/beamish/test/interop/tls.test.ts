@@ -9,6 +9,7 @@ import { testCluster, types } from '../node/nodes.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temp.ts';
 import { Beam } from './fixtures/beam.ts';
 
@@ -102,7 +103,7 @@ async function beamOptions(
 }
 
 test(
-  'protocols 14: both ways with a real node, both verified; a wrong CA is refused and told once',
+  row('14 A6', 'erl and us', 'connects in both directions, both sides verified; a wrong CA is refused and told once'),
   options,
   async (t) => {
     await using directory = await temporaryDirectory();
