@@ -30,7 +30,7 @@ export interface BatchWriterStatistics {
   readonly dropped: number;
   /** Rows the database refused for what they are. */
   readonly rejected: number;
-  /** Tries that failed as the database was away. */
+  /** Tries that failed as the database was away, or refused for another reason than the rows. */
   readonly failures: number;
   /** Whether the last try failed. */
   readonly away: boolean;
@@ -204,7 +204,10 @@ export class BatchWriter<R> {
     this.#failures += 1;
     this.#delay = Math.min(max, this.#delay === 0 ? min : this.#delay * 2);
     if (!this.#away)
-      this.#logger?.warn({ error: (error as Error).message }, 'the database is away: samples wait in memory');
+      this.#logger?.warn(
+        { error: (error as Error).message },
+        'the database does not take samples: they wait in memory',
+      );
     this.#away = true;
   }
 }

@@ -19,7 +19,7 @@ export interface WebOptions {
   readonly groups: WebGroups;
   readonly pubsub: Pick<PubSub, 'subscribe'>;
   readonly store: Pick<StoreReader, 'devices' | 'samples' | 'ready' | 'statistics'>;
-  readonly config: Pick<Config, 'port' | 'httpHost' | 'publicHost' | 'pageDirectory'>;
+  readonly config: Pick<Config, 'port' | 'httpHost' | 'publicHost' | 'pageDirectory' | 'pollInterval'>;
   readonly logger: Logger;
 }
 
@@ -52,6 +52,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     groups,
     pubsub,
     store,
+    pollInterval: config.pollInterval,
     logger,
     push,
     onSample: (sample) => metrics.observe(sample),

@@ -43,6 +43,10 @@ interface Known {
   recent: RatePoint[];
   /** Its owner went away, and nobody has told of it since. */
   orphaned: boolean;
+  /** Ticks since it was heard of last. */
+  quiet: number;
+  /** Its owner is connected, and says nothing of it: a process that is stopped is noticed by the net tick a minute later. */
+  silent: boolean;
 }
 
 const collator = new Intl.Collator('en', { numeric: true });
@@ -82,7 +86,7 @@ export class TelemetryView {
     // Both sides of a handover may poll at nearly the same time; what is older than what is known changes nothing.
     if (known.last !== null && sample.at <= known.last.at) return sample.at === known.last.at ? [] : [push];
     known.last = sample;
-    known.orphaned = false;
+    heard(known);
     known.recent = [...known.recent.filter(([at]) => at > sample.at - RECENT), [sample.at, inBps, outBps]];
     known.summary = {
       ...known.summary,
@@ -102,7 +106,7 @@ export class TelemetryView {
 
   applyState(message: StateMessage): Push[] {
     const known = this.#devices.get(message.device) ?? this.#add(message.device, message.address);
-    known.orphaned = false;
+    heard(known);
     return this.#change(
       known,
       {
@@ -144,16 +148,18 @@ export class TelemetryView {
     for (const row of best.values()) {
       const known = this.#devices.get(row.id);
       if (known === undefined) {
-        this.#devices.set(row.id, { summary: row, last: null, recent: [], orphaned: false });
+        this.#devices.set(row.id, { summary: row, last: null, recent: [], orphaned: false, quiet: 0, silent: false });
         added = true;
         continue;
       }
       const { summary } = known;
       const newer = (row.last_poll ?? 0) > (summary.last_poll ?? 0);
       const unheard = summary.state === 'pending' || known.orphaned || summary.owner === null;
-      if (!newer && !unheard) continue;
+      // Others believe of a silent owner what was believed here.
+      const silent = known.silent && row.owner === summary.owner;
+      if (!newer && (!unheard || silent)) continue;
       if (row.owner === null || !this.#alive.has(row.owner)) continue;
-      known.orphaned = false;
+      heard(known);
       pushes.push(
         ...this.#change(
           known,
@@ -198,6 +204,25 @@ export class TelemetryView {
     return pushes;
   }
 
+  /**
+   * A poll interval has passed: devices that are up and were not heard of for more than `patience` of them are shown so.
+   * They are up again with the next sample.
+   */
+  tick(patience: number, now: number): Push[] {
+    const pushes: Push[] = [];
+    for (const known of this.#devices.values()) {
+      if (known.summary.state !== 'up') continue;
+      known.quiet += 1;
+      if (known.quiet <= patience) continue;
+      known.silent = true;
+      const reason = `${known.summary.owner ?? 'its collector'} is connected but has stopped telling of it`;
+      pushes.push(
+        ...this.#change(known, { ...known.summary, state: 'pending', reason, in_bps: null, out_bps: null }, now),
+      );
+    }
+    return pushes;
+  }
+
   /** How many devices are in each state. */
   states(): Record<DeviceState, number> {
     const states = { up: 0, unreachable: 0, error: 0, pending: 0 };
@@ -218,7 +243,7 @@ export class TelemetryView {
       out_bps: null,
       interfaces: 0,
     };
-    const known: Known = { summary, last: null, recent: [], orphaned: false };
+    const known: Known = { summary, last: null, recent: [], orphaned: false, quiet: 0, silent: false };
     this.#devices.set(id, known);
     return known;
   }
@@ -235,6 +260,12 @@ export class TelemetryView {
   #everything(now: number): Push {
     return { topic: devicesTopic, event: 'devices', payload: { devices: this.devices(), recent: this.recent(), now } };
   }
+}
+
+function heard(known: Known): void {
+  known.orphaned = false;
+  known.silent = false;
+  known.quiet = 0;
 }
 
 /** Null when no interface has a rate yet. */

@@ -24,6 +24,9 @@ import { TelemetryView, type Push } from './telemetry-view.ts';
 const ASK_EVERY = 10_000;
 /** ms in which several changes of the cluster become one message to the browsers. */
 const SETTLE = 30;
+/** ms without a word of a device that is up, and poll intervals at least, until it is shown as not heard of. */
+const SILENCE = 10_000;
+const SILENT_POLLS = 5;
 /** ms that a collector may take to answer. */
 const ANSWER_WITHIN = 2_000;
 
@@ -32,6 +35,8 @@ export interface TelemetryOptions {
   readonly groups: WebGroups;
   readonly pubsub: Pick<PubSub, 'subscribe'>;
   readonly store: Pick<StoreReader, 'devices'>;
+  /** ms between two polls of a device. */
+  readonly pollInterval: number;
   readonly logger: Logger;
   readonly push: (push: Push) => void;
   readonly onSample: (sample: Sample) => void;
@@ -45,6 +50,7 @@ export class Telemetry implements Disposable {
   readonly #topics = new Map<string, Subscription>();
   #settling: Timer | undefined;
   #asking: Timer | undefined;
+  #ticking: Timer | undefined;
   #askAgain = false;
   #asked: Promise<void> | undefined;
   #stopped = false;
@@ -72,6 +78,7 @@ export class Telemetry implements Disposable {
       groups.monitor(undefined, () => telemetry.#nodesChanged()),
     );
     telemetry.#nodesChanged();
+    telemetry.#tick();
     const late = Promise.withResolvers<void>();
     const timer = node.world.clock.setTimer(3_000, () => late.resolve());
     await Promise.race([telemetry.ask(), late.promise]);
@@ -119,8 +126,23 @@ export class Telemetry implements Disposable {
     this.#stopped = true;
     this.#settling?.cancel();
     this.#asking?.cancel();
+    this.#ticking?.cancel();
     for (const cancel of [...this.#cancels.splice(0), ...this.#topics.values()]) cancel.cancel();
     this.#topics.clear();
+  }
+
+  #tick(): void {
+    const { node, pollInterval } = this.#options;
+    const { clock } = node.world;
+    this.#ticking = clock.setTimer(
+      pollInterval,
+      () => {
+        const patience = Math.max(SILENT_POLLS, Math.ceil(SILENCE / pollInterval));
+        this.#push(this.view.tick(patience, clock.wallTime()));
+        this.#tick();
+      },
+      { background: true },
+    );
   }
 
   async #ask(): Promise<void> {

@@ -273,6 +273,28 @@ test(
   },
 );
 
+test('a collector that is stopped (SIGSTOP) is shown as such in seconds, and polls on when it goes on', async (t) => {
+  const stopped = nodeOf('collector1');
+  const owned = countBy(await app.owners(30_000, (found) => countBy(found, stopped) > 0), stopped);
+  const { pid } = app.child('collector1');
+  process.kill(pid, 'SIGSTOP');
+  const began = performance.now();
+  try {
+    await eventually(
+      async () => {
+        const silent = (await app.api<DeviceSummary[]>('/api/devices')).filter(({ state }) => state === 'pending');
+        return silent.length === owned && silent.every(({ owner, reason }) => owner === stopped && reason !== null);
+      },
+      { timeout: 30_000, describe: 'every device of the stopped collector is shown as not heard of' },
+    );
+    t.diagnostic(`noticed after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const after = await app.owners(10_000);
+  assert.equal(countBy(after, stopped), owned);
+});
+
 test(`${KILLS} times kill -9 of a collector: no gap of two poll intervals, nothing twice, about half moves back`, async (t) => {
   await app.owners(30_000, (found) => collectors.every((name) => countBy(found, nodeOf(name)) > 0));
   const begin = new Date();

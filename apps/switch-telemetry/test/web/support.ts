@@ -160,6 +160,7 @@ export class FakeCluster implements AsyncDisposable {
         httpHost: '127.0.0.1',
         publicHost: 'telemetry.example',
         pageDirectory: options.pageDirectory ?? '/nowhere',
+        pollInterval: 1000,
       },
     });
     const stop = async (): Promise<void> => {

@@ -142,6 +142,30 @@ test('a list does not undo what was broadcast since', () => {
   assert.equal(view.devices()[0]?.owner, 'c2');
 });
 
+test('an owner that is connected and says nothing: shown so, until it speaks or another takes over', () => {
+  const view = new TelemetryView();
+  view.applyNodes(['c1', 'c2', 'w1'], 0);
+  const up = (at: number, owner: string) => view.applySample(fakeSample('sw-01', at, owner));
+  up(1000, 'c1');
+  for (let polls = 0; polls < 3; polls++) assert.deepEqual(view.tick(3, 4000), []);
+  assert.deepEqual(events(view.tick(3, 5000)), ['devices state']);
+  const { state: is, reason, last_poll } = view.device('sw-01')?.summary ?? row('sw-01', null);
+  assert.deepEqual([is, last_poll], ['pending', 1000]);
+  assert.match(reason ?? '', /^c1 is connected but/);
+  assert.deepEqual(view.tick(3, 6000), []);
+
+  const believed = (owner: string) => view.applyLists(new Map([['c2', [row('sw-01', owner, { last_poll: 900 })]]]), 0);
+  assert.deepEqual(believed('c1'), []);
+  assert.equal(view.devices()[0]?.state, 'pending');
+  assert.deepEqual(events(believed('c2')), ['devices state']);
+  assert.deepEqual([view.devices()[0]?.state, view.devices()[0]?.owner], ['up', 'c2']);
+
+  for (let polls = 0; polls < 4; polls++) view.tick(3, 0);
+  assert.equal(view.devices()[0]?.state, 'pending');
+  up(9000, 'c2');
+  assert.equal(view.devices()[0]?.state, 'up');
+});
+
 test('what a browser gets of the past is the last minute', () => {
   const view = new TelemetryView();
   for (let at = 1000; at <= 100_000; at += 1000) view.applySample(fakeSample('sw-01', at, 'c1'));

@@ -100,6 +100,8 @@ function KnownDevice({ id }: { id: string }) {
   const range = RANGES[chosen.value] ?? RANGES[0]!;
   const { series, last, failed } = useSeries(id, range);
   if (view === undefined) return null;
+  // A rate of the past must not look like one of now.
+  const current = view.state === 'up' ? last : null;
   return (
     <>
       <nav class="crumbs" aria-label="Breadcrumb">
@@ -162,9 +164,9 @@ function KnownDevice({ id }: { id: string }) {
           The history cannot be read now ({failed}). Live values go on.
         </p>
       )}
-      <Charts id={id} range={range} series={series} last={last} />
+      <Charts id={id} range={range} series={series} current={current} />
       <h2>Interfaces</h2>
-      <InterfaceTable interfaces={last?.interfaces ?? []} />
+      <InterfaceTable interfaces={last?.interfaces ?? []} current={current !== null} />
     </>
   );
 }
@@ -182,12 +184,13 @@ function Charts({
   id,
   range,
   series,
-  last,
+  current,
 }: {
   id: string;
   range: Range;
   series: readonly Series[];
-  last: Sample | null;
+  /** The last sample of a device that is up. */
+  current: Sample | null;
 }) {
   const [all, setAll] = useState(false);
   const sums = useMemo(() => total(series), [series]);
@@ -202,8 +205,8 @@ function Charts({
         <ChartHead
           name="All interfaces"
           oper={null}
-          inBps={sums.at(-1)?.[1] ?? null}
-          outBps={sums.at(-1)?.[2] ?? null}
+          inBps={(current && sums.at(-1)?.[1]) ?? null}
+          outBps={(current && sums.at(-1)?.[2]) ?? null}
         />
         <ChartOf
           points={sums}
@@ -216,7 +219,7 @@ function Charts({
       </section>
       <div class="charts">
         {shown.map(({ index, name, points }) => {
-          const port = last?.interfaces.find((candidate) => candidate.index === index);
+          const port = current?.interfaces.find((candidate) => candidate.index === index);
           return (
             <section key={index} class="card chart-card" aria-label={name} data-interface={name}>
               <ChartHead
@@ -297,7 +300,7 @@ function ChartHead({
   );
 }
 
-function InterfaceTable({ interfaces }: { interfaces: readonly InterfaceSample[] }) {
+function InterfaceTable({ interfaces, current }: { interfaces: readonly InterfaceSample[]; current: boolean }) {
   return (
     <div class="card table-card scroll" tabIndex={0} role="region" aria-label="Interfaces">
       <table class="interfaces">
@@ -337,12 +340,12 @@ function InterfaceTable({ interfaces }: { interfaces: readonly InterfaceSample[]
               </td>
               <td class="number">{speed(port.speed)}</td>
               <td class="number">
-                {rate(port.in_bps)}
-                {load(port.in_bps, port.speed)}
+                {rate(current ? port.in_bps : null)}
+                {current && load(port.in_bps, port.speed)}
               </td>
               <td class="number">
-                {rate(port.out_bps)}
-                {load(port.out_bps, port.speed)}
+                {rate(current ? port.out_bps : null)}
+                {current && load(port.out_bps, port.speed)}
               </td>
               <td class={`number ${port.in_errors > 0 ? 'warn' : ''}`}>{count(port.in_errors)}</td>
               <td class={`number ${port.out_errors > 0 ? 'warn' : ''}`}>{count(port.out_errors)}</td>
