@@ -118,7 +118,7 @@ export class Node implements AsyncDisposable {
       creation,
       flags: hidden ? OWN_FLAGS : OWN_FLAGS | PUBLISHED,
       cookieFor: settings.cookieFor,
-      tls: settings.tls,
+      tls: () => settings.tls,
       tickTime: settings.tickTime,
       setupTime: settings.setupTime,
       maxFrameBytes: settings.maxFrameBytes,

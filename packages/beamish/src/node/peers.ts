@@ -1,16 +1,18 @@
 import { BeamishError } from '../error/index.ts';
 import type { Distribution, Signal } from '../process/index.ts';
 import { atom, type Pid } from '../term/index.ts';
-import type { Logger, Socket, Timer, TlsOptions, World } from '../world/index.ts';
+import type { Logger, Socket, TlsOptions, World } from '../world/index.ts';
+import { Arrivals } from './arrivals.ts';
+import { Attempts, type Outgoing } from './attempts.ts';
 import { Connection, type Receiver } from './connection.ts';
-import { dial, type Dial, type DialOptions } from './dial.ts';
+import type { DialOptions } from './dial.ts';
 import { ALIAS } from './flags.ts';
-import { handshakeError, HandshakeHost } from './handshake/host.ts';
-import type { HandshakeConfig, HandshakeDecision, HandshakePeer } from './handshake/machine.ts';
-import { compareNodeNames, splitNodeName } from './names.ts';
+import type { HandshakeHost } from './handshake/host.ts';
+import type { HandshakeConfig, HandshakePeer } from './handshake/machine.ts';
+import { compareNodeNames } from './names.ts';
 import type { Refusals } from './refusals.ts';
 import type { NodeDownReason, NodeInfo } from './types.ts';
-import { keep, SignalEncoder, type EncodedSignal } from './wire/packets.ts';
+import { keep, SignalEncoder } from './wire/packets.ts';
 
 export interface PeersOptions {
   readonly world: World;
@@ -20,7 +22,7 @@ export interface PeersOptions {
   readonly creation: number;
   readonly flags: bigint;
   readonly cookieFor: (peer: string) => string;
-  readonly tls: TlsOptions | undefined;
+  readonly tls: () => TlsOptions | undefined;
   readonly tickTime: number;
   readonly setupTime: number;
   readonly maxFrameBytes: number;
@@ -46,35 +48,6 @@ const CONNECTING: ReadonlySet<Signal['type']> = new Set([
   'groupLeader',
 ]);
 
-/** How long an incoming handshake of the same node holds back our own dial, in ms; see `#begin`. */
-const HOLD_BACK = 1000;
-
-/** Encoded when it was sent, so that it is what its sender meant, whatever happens to the value later. */
-interface Outgoing {
-  readonly encoded: EncodedSignal;
-  readonly signal: Signal;
-}
-
-/** A connection that is wanted and not there yet. */
-interface Attempt {
-  readonly queue: Outgoing[];
-  queuedBytes: number;
-  readonly waiters: Set<PromiseWithResolvers<void>>;
-  /** Dialling: what ends it. Absent while the other node's own dial is awaited. */
-  dial: Dial | undefined;
-  timer: Timer | undefined;
-  /** Why the own dial failed, where the other's is still hoped for. */
-  failure: BeamishError | undefined;
-}
-
-interface Incoming {
-  readonly host: HandshakeHost;
-  /** Set when the peer has told its name. */
-  name: string | undefined;
-  /** The connection that it will replace. */
-  replaces: Connection | undefined;
-}
-
 /**
  * The connections to other nodes, at most one for each: made on first use, by whichever side dials first; told up and down
  * exactly once each (protocols 2.3, 3.5).
@@ -83,8 +56,8 @@ export class Peers implements Distribution {
   readonly #options: PeersOptions;
   readonly #encoder: SignalEncoder;
   readonly #connections = new Map<string, Connection>();
-  readonly #attempts = new Map<string, Attempt>();
-  readonly #incoming = new Set<Incoming>();
+  readonly #attempts: Attempts;
+  readonly #arrivals: Arrivals;
   #stopped = false;
   /** Who answers the output of what this node starts elsewhere. */
   groupLeader: Pid | undefined;
@@ -92,11 +65,41 @@ export class Peers implements Distribution {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#encoder = new SignalEncoder(options.anyone);
+    const { world, logger, refusals, name, tls, setupTime, locate, maxPending } = options;
+    const config = (): HandshakeConfig => this.#config();
+    this.#attempts = new Attempts({
+      world,
+      logger,
+      refusals,
+      name,
+      tls,
+      setupTime,
+      locate,
+      config,
+      isArriving: (nodeName) => this.#arrivals.has(nodeName),
+      established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
+      lost: options.connectionLost,
+    });
+    this.#arrivals = new Arrivals({
+      clock: world.clock,
+      random: world.random,
+      refusals,
+      tls: tls() !== undefined,
+      setupTime,
+      maxPending,
+      config,
+      allows: (nodeName) => nodeName !== name,
+      connected: (nodeName) => this.#connections.get(nodeName),
+      isDialling: (nodeName) => this.#attempts.isDialling(nodeName),
+      keepsOwnDial: (nodeName) => this.#keepsOwnDial(nodeName),
+      established: (socket, host, peer, replaces) => this.#admit(socket, host, peer, 'in', replaces),
+      ended: (nodeName) => this.#attempts.arrivalEnded(nodeName),
+    });
   }
 
   /** Connections whose handshake goes on. */
   get pending(): number {
-    return this.#incoming.size + this.#attempts.size;
+    return this.#arrivals.size + this.#attempts.size;
   }
 
   get(nodeName: string): Connection | undefined {
@@ -117,8 +120,7 @@ export class Peers implements Distribution {
     // OTP before UNLINK_ID wants no acknowledgement.
     if (signal.type === 'unlinkAck' && signal.id === 0n) return;
     const connection = this.#connections.get(nodeName);
-    let attempt = this.#attempts.get(nodeName);
-    if (connection === undefined && attempt === undefined && !CONNECTING.has(signal.type)) return;
+    if (connection === undefined && this.#attempts.get(nodeName) === undefined && !CONNECTING.has(signal.type)) return;
     const leader = this.groupLeader;
     const sent = signal.type === 'spawnRequest' && leader !== undefined ? { ...signal, groupLeader: leader } : signal;
     const encoded = this.#encoder.encode(sent);
@@ -126,7 +128,7 @@ export class Peers implements Distribution {
       this.#send(connection, { encoded, signal });
       return;
     }
-    attempt ??= this.#begin(nodeName);
+    const attempt = this.#stopped ? undefined : this.#attempts.begin(nodeName, false);
     if (attempt === undefined) {
       this.#options.world.clock.defer(() => this.#options.connectionLost(nodeName));
       return;
@@ -137,7 +139,7 @@ export class Peers implements Distribution {
     const error = new BeamishError('queue_full', `too much was sent to ${nodeName} before it was connected`);
     this.#options.logger.error({ node: nodeName, queuedBytes: attempt.queuedBytes }, error.message);
     // A later turn: who sends now must not be told inside of sending.
-    this.#options.world.clock.defer(() => this.#giveUp(nodeName, attempt, error));
+    this.#options.world.clock.defer(() => this.#attempts.giveUp(nodeName, attempt, error));
   }
 
   takesAlias(nodeName: string): boolean | undefined {
@@ -173,187 +175,38 @@ export class Peers implements Distribution {
     if (nodeName === this.#options.name || this.#connections.has(nodeName)) return;
     if (signal?.aborted === true) throw aborted(nodeName, signal);
     if (this.#stopped) throw new BeamishError('closed', 'this node was stopped');
-    const attempt = this.#attempts.get(nodeName) ?? this.#begin(nodeName);
+    const attempt = this.#attempts.begin(nodeName, true);
     if (attempt === undefined)
       throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no name of a node`);
     const waiter = Promise.withResolvers<void>();
     attempt.waiters.add(waiter);
-    const abort = (): void => waiter.reject(aborted(nodeName, signal));
+    const abort = (): void => {
+      const error = aborted(nodeName, signal);
+      waiter.reject(error);
+      attempt.waiters.delete(waiter);
+      // Nobody wants it any more.
+      if (attempt.waiters.size === 0 && attempt.queue.length === 0) this.#attempts.giveUp(nodeName, attempt, error);
+    };
     signal?.addEventListener('abort', abort, { once: true });
     try {
       await waiter.promise;
     } finally {
-      attempt.waiters.delete(waiter);
       signal?.removeEventListener('abort', abort);
-      // Nobody wants it any more.
-      if (attempt.waiters.size === 0 && attempt.queue.length === 0) {
-        this.#giveUp(nodeName, attempt, aborted(nodeName, signal));
-      }
     }
   }
-
-  #begin(nodeName: string): Attempt | undefined {
-    if (this.#stopped || nodeName === this.#options.name || splitNodeName(nodeName) === undefined) return undefined;
-    const attempt: Attempt = {
-      queue: [],
-      queuedBytes: 0,
-      waiters: new Set(),
-      dial: undefined,
-      timer: undefined,
-      failure: undefined,
-    };
-    this.#attempts.set(nodeName, attempt);
-    // The node is connecting to us: wait for that, and not for long, since it has proved nothing yet.
-    if (this.#isIncoming(nodeName)) {
-      attempt.timer = this.#options.world.clock.setTimer(HOLD_BACK, () => this.#dial(nodeName, attempt));
-    } else {
-      this.#dial(nodeName, attempt);
-    }
-    return attempt;
-  }
-
-  #isIncoming(nodeName: string): boolean {
-    for (const { name } of this.#incoming) if (name === nodeName) return true;
-    return false;
-  }
-
-  #dial(nodeName: string, attempt: Attempt): void {
-    attempt.timer?.cancel();
-    attempt.timer = undefined;
-    const { world, tls, setupTime, locate, name, logger, refusals } = this.#options;
-    attempt.dial = dial({
-      world,
-      nodeName,
-      config: this.#config(),
-      tls,
-      setupTime,
-      locate,
-      established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
-      yielded: () => this.#yielded(nodeName, attempt),
-      refused: (socket, failure) => {
-        // Told on this side too: often only one of the two logs is read.
-        refusals.refuse(failure.cause, socket.remote, failure.message, { node: nodeName, direction: 'out' });
-        this.#dialFailed(nodeName, attempt, handshakeError(nodeName, failure));
-      },
-      unreachable: (error) => {
-        if (error.code === 'tls_failed') {
-          logger.warn(
-            { node: nodeName, cause: 'tls', err: error },
-            `no TLS connection from ${name} to ${nodeName}: ${error.message}`,
-          );
-        }
-        this.#dialFailed(nodeName, attempt, error);
-      },
-    });
-  }
-
-  /** Both dial, and the other's dial is the one that stays: it comes in a moment (protocols 2.3, `nok`). */
-  #yielded(nodeName: string, attempt: Attempt): void {
-    if (this.#attempts.get(nodeName) !== attempt) return;
-    attempt.dial = undefined;
-    attempt.timer?.cancel();
-    attempt.timer = this.#options.world.clock.setTimer(this.#options.setupTime, () => {
-      const error = new BeamishError('timeout', `${nodeName} preferred its own connection, and that did not come`, {
-        retryable: true,
-      });
-      this.#giveUp(nodeName, attempt, error);
-    });
-  }
-
-  #dialFailed(nodeName: string, attempt: Attempt, error: BeamishError): void {
-    if (this.#attempts.get(nodeName) !== attempt) return;
-    // Of two handshakes at one time one is ended by either side: the other may still be good.
-    if (this.#isIncoming(nodeName)) {
-      attempt.dial = undefined;
-      attempt.failure = error;
-      attempt.timer = this.#options.world.clock.setTimer(HOLD_BACK, () => this.#giveUp(nodeName, attempt, error));
-      return;
-    }
-    this.#giveUp(nodeName, attempt, error);
-  }
-
-  #giveUp(nodeName: string, attempt: Attempt, error: BeamishError): void {
-    if (this.#attempts.get(nodeName) !== attempt) return;
-    this.#attempts.delete(nodeName);
-    attempt.timer?.cancel();
-    attempt.dial?.cancel();
-    this.#options.logger.debug({ node: nodeName, err: error }, 'no connection');
-    for (const waiter of attempt.waiters) waiter.reject(error);
-    if (attempt.queue.length > 0) this.#options.connectionLost(nodeName);
-  }
-
-  // --- being connected to ---
 
   accept(socket: Socket): void {
-    const { maxPending, refusals } = this.#options;
-    if (this.#stopped || this.#incoming.size >= maxPending) {
-      socket.handle({ data() {}, close() {} });
-      if (!this.#stopped)
-        refusals.refuse('limit', socket.remote, `more than ${maxPending} connections at one time that prove nothing`);
-      socket.destroy();
+    if (!this.#stopped) {
+      this.#arrivals.accept(socket);
       return;
     }
-    const host: HandshakeHost = new HandshakeHost({
-      socket,
-      clock: this.#options.world.clock,
-      config: this.#config(),
-      tls: this.#options.tls !== undefined,
-      setupTime: this.#options.setupTime,
-      hooks: {
-        decide: (name, nameMe) => this.#decide(incoming, name, nameMe),
-        established: (peer) => {
-          this.#incoming.delete(incoming);
-          return this.#admit(socket, host, peer, 'in', incoming.replaces);
-        },
-        yielded() {},
-        failed: (failure) => {
-          this.#incoming.delete(incoming);
-          refusals.refuse(
-            failure.cause,
-            socket.remote,
-            failure.message,
-            incoming.name === undefined ? {} : { node: incoming.name },
-          );
-          if (incoming.name !== undefined) this.#incomingEnded(incoming.name);
-        },
-      },
-    });
-    const incoming: Incoming = { host, name: undefined, replaces: undefined };
-    this.#incoming.add(incoming);
-  }
-
-  /** Nothing is kept for the name, which is not proved: it is only noted with the connection. */
-  #decide(incoming: Incoming, name: string, nameMe: boolean): HandshakeDecision {
-    const { world } = this.#options;
-    if (nameMe) {
-      const random = Buffer.from(world.random.bytes(8)).readBigUInt64BE().toString(36).toUpperCase();
-      const creation = (world.random.uint32() | 4) >>> 0;
-      return { status: 'named', name: `${random}@${name}`, creation };
-    }
-    if (this.#stopped || name === this.#options.name) return { status: 'not_allowed' };
-    const connection = this.#connections.get(name);
-    if (connection === undefined && this.#keepsOwnDial(name)) return { status: 'nok' };
-    incoming.name = name;
-    if (connection !== undefined) {
-      incoming.replaces = connection;
-      return { status: 'alive' };
-    }
-    // The own dial goes on until this one has proved who it is: the other side ends it with `nok`.
-    return { status: this.#attempts.get(name)?.dial === undefined ? 'ok' : 'ok_simultaneous' };
+    socket.handle({ data() {}, close() {} });
+    socket.destroy();
   }
 
   /** Of two dials that cross, that of the greater name stays (protocols 2.3). */
   #keepsOwnDial(name: string): boolean {
-    return this.#attempts.get(name)?.dial !== undefined && compareNodeNames(this.#options.name, name) > 0;
-  }
-
-  /** Somebody waited for that handshake, which failed. */
-  #incomingEnded(name: string): void {
-    const attempt = this.#attempts.get(name);
-    if (attempt === undefined || attempt.dial !== undefined || attempt.timer === undefined) return;
-    if (this.#isIncoming(name)) return;
-    if (attempt.failure === undefined) this.#dial(name, attempt);
-    else this.#giveUp(name, attempt, attempt.failure);
+    return this.#attempts.isDialling(name) && compareNodeNames(this.#options.name, name) > 0;
   }
 
   // --- connected ---
@@ -366,7 +219,6 @@ export class Peers implements Distribution {
     replaces: Connection | undefined,
   ): Connection | undefined {
     const { name } = peer;
-    const attempt = this.#attempts.get(name);
     const current = this.#connections.get(name);
     if (this.#stopped) return undefined;
     if (current !== undefined && current !== replaces) return this.#notWanted(socket, name, 'it is connected already');
@@ -374,9 +226,7 @@ export class Peers implements Distribution {
       return this.#notWanted(socket, name, 'the own connection to it comes first');
     }
     current?.close('replaced');
-    this.#attempts.delete(name);
-    attempt?.timer?.cancel();
-    if (direction === 'in') attempt?.dial?.cancel();
+    const attempt = this.#attempts.take(name, direction === 'out');
     const { world, logger, name: ownName, tickTime, maxFrameBytes, maxQueuedBytes, stallGrace } = this.#options;
     const connection: Connection = new Connection({
       socket,
@@ -404,7 +254,7 @@ export class Peers implements Distribution {
 
   #notWanted(socket: Socket, name: string, message: string): undefined {
     this.#options.refusals.refuse('simultaneous', socket.remote, `${name}: ${message}`, { node: name });
-    this.#incomingEnded(name);
+    this.#attempts.arrivalEnded(name);
   }
 
   #down(connection: Connection, reason: NodeDownReason): void {
@@ -418,7 +268,7 @@ export class Peers implements Distribution {
   disconnect(nodeName: string): boolean {
     const attempt = this.#attempts.get(nodeName);
     if (attempt !== undefined) {
-      this.#giveUp(nodeName, attempt, new BeamishError('aborted', `${nodeName} was disconnected`));
+      this.#attempts.giveUp(nodeName, attempt, new BeamishError('aborted', `${nodeName} was disconnected`));
       return true;
     }
     const connection = this.#connections.get(nodeName);
@@ -429,11 +279,8 @@ export class Peers implements Distribution {
   /** Ends every attempt and every connection, after what is queued was sent. */
   stop(): void {
     this.#stopped = true;
-    for (const [name, attempt] of [...this.#attempts]) {
-      this.#giveUp(name, attempt, new BeamishError('closed', 'this node was stopped'));
-    }
-    for (const { host } of this.#incoming) host.cancel();
-    this.#incoming.clear();
+    this.#attempts.stop();
+    this.#arrivals.stop();
     for (const connection of this.all()) connection.close('stopped');
   }
 

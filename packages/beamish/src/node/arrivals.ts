@@ -1,0 +1,135 @@
+import type { Clock, Random, Socket } from '../world/index.ts';
+import type { Connection } from './connection.ts';
+import { HandshakeHost } from './handshake/host.ts';
+import type { HandshakeConfig, HandshakeDecision, HandshakePeer } from './handshake/machine.ts';
+import type { Refusals } from './refusals.ts';
+
+export interface ArrivalsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly refusals: Refusals;
+  readonly tls: boolean;
+  readonly setupTime: number;
+  readonly maxPending: number;
+  readonly config: () => HandshakeConfig;
+  /** Whether a node of that name may connect at all. */
+  readonly allows: (nodeName: string) => boolean;
+  /** The connection that stands already. */
+  readonly connected: (nodeName: string) => Connection | undefined;
+  readonly isDialling: (nodeName: string) => boolean;
+  /** Whether this node's own dial is the one that stays. */
+  readonly keepsOwnDial: (nodeName: string) => boolean;
+  /** @returns the connection that takes the socket over */
+  readonly established: (
+    socket: Socket,
+    host: HandshakeHost,
+    peer: HandshakePeer,
+    replaces: Connection | undefined,
+  ) => Connection | undefined;
+  /** A handshake that the node began has failed. */
+  readonly ended: (nodeName: string) => void;
+}
+
+interface Arrival {
+  readonly host: HandshakeHost;
+  /** Set when the peer has told its name. */
+  name: string | undefined;
+  /** The connection that it will replace. */
+  replaces: Connection | undefined;
+}
+
+/** Those who connect to this node and have not proved yet who they are. */
+export class Arrivals {
+  readonly #options: ArrivalsOptions;
+  readonly #arrivals = new Set<Arrival>();
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#arrivals.size;
+  }
+
+  has(nodeName: string): boolean {
+    for (const { name } of this.#arrivals) if (name === nodeName) return true;
+    return false;
+  }
+
+  accept(socket: Socket): void {
+    const { refusals, established } = this.#options;
+    if (this.#arrivals.size >= this.#options.maxPending) this.#makeRoom();
+    const host: HandshakeHost = new HandshakeHost({
+      socket,
+      clock: this.#options.clock,
+      config: this.#options.config(),
+      tls: this.#options.tls,
+      setupTime: this.#options.setupTime,
+      hooks: {
+        decide: (name, nameMe) => this.#decide(arrival, name, nameMe),
+        established: (peer) => {
+          this.#arrivals.delete(arrival);
+          return established(socket, host, peer, arrival.replaces);
+        },
+        yielded() {},
+        failed: (failure) => {
+          const fields = arrival.name === undefined ? {} : { node: arrival.name };
+          refusals.refuse(failure.cause, socket.remote, failure.message, fields);
+          this.#over(arrival);
+        },
+      },
+    });
+    const arrival: Arrival = { host, name: undefined, replaces: undefined };
+    this.#arrivals.add(arrival);
+  }
+
+  stop(): void {
+    for (const { host } of this.#arrivals) host.cancel();
+    this.#arrivals.clear();
+  }
+
+  /**
+   * The one that has taken longest goes, not the one that comes: a few that are silent must not keep everybody out, and who
+   * means it is done in milliseconds.
+   */
+  #makeRoom(): void {
+    const [oldest] = this.#arrivals;
+    if (oldest === undefined) return;
+    const { refusals, maxPending } = this.#options;
+    const message = `more than ${maxPending} connections at one time that prove nothing; the oldest is closed`;
+    refusals.refuse('limit', oldest.host.socket.remote, message);
+    oldest.host.cancel();
+    this.#over(oldest);
+  }
+
+  #over(arrival: Arrival): void {
+    this.#arrivals.delete(arrival);
+    if (arrival.name !== undefined) this.#options.ended(arrival.name);
+  }
+
+  /** Nothing is kept for the name, which is not proved: it is only noted with the connection. */
+  #decide(arrival: Arrival, claimed: string, nameMe: boolean): HandshakeDecision {
+    const { allows, connected, keepsOwnDial, isDialling } = this.#options;
+    if (nameMe) {
+      const given = this.#newName(claimed);
+      return allows(given.name) ? given : { status: 'not_allowed' };
+    }
+    if (!allows(claimed)) return { status: 'not_allowed' };
+    const connection = connected(claimed);
+    if (connection === undefined && keepsOwnDial(claimed)) return { status: 'nok' };
+    arrival.name = claimed;
+    if (connection !== undefined) {
+      arrival.replaces = connection;
+      return { status: 'alive' };
+    }
+    // The own dial goes on until this one has proved who it is: the other side ends it with `nok`.
+    return { status: isDialling(claimed) ? 'ok_simultaneous' : 'ok' };
+  }
+
+  /** For a node that has only a host (protocols 2.6). */
+  #newName(host: string): HandshakeDecision & { readonly status: 'named' } {
+    const { random } = this.#options;
+    const unique = Buffer.from(random.bytes(8)).readBigUInt64BE().toString(36).toUpperCase();
+    return { status: 'named', name: `${unique}@${host}`, creation: (random.uint32() | 4) >>> 0 };
+  }
+}
