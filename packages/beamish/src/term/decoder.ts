@@ -1,14 +1,12 @@
-import { BeamishError } from '../error/index.ts';
 import { Atom, wireAtom } from './atom.ts';
 import { Encoder } from './encoder.ts';
-import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
+import { ExportFun, OpaqueFun, Pid } from './identifiers.ts';
 import { keyOf } from './key.ts';
+import { LeafReader } from './leaf-reader.ts';
 import { checkLimit, DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, HARD_MAX_DEPTH } from './limits.ts';
-import { ByteReader } from './reader.ts';
 import * as tag from './tags.ts';
-import { CACHED_BYTES, TextCache, utf8Text } from './text-cache.ts';
 import type { Term } from './types.ts';
-import { BitString, Float, ImproperList, Tuple } from './values.ts';
+import { Float, ImproperList, Tuple } from './values.ts';
 
 /** How bytes become terms, and what is refused. */
 export interface DecodeOptions {
@@ -46,39 +44,28 @@ export interface DecoderOptions extends DecodeOptions {
   readonly atomCache?: (index: number) => Atom | undefined;
 }
 
-/** Larger numbers than this are an attack; the BEAM itself stops near 4 Mi bits. */
-const MAX_BIG_BYTES = 1024 * 1024;
 /** Canonical characters of keys of maps, for each byte of input: honest terms need fewer than 10. */
 const KEY_WORK = 64;
-/** V8 makes no longer string; such a binary stays bytes. */
-const MAX_TEXT = 0x1fff_ffe8;
-
-const texts = new TextCache();
 
 /**
  * Reads terms, one after another, out of bytes. What it returns holds copies,
  * never views, so the bytes can be reused. Every length is checked against the
  * bytes that remain before anything is allocated.
  */
-export class Decoder extends ByteReader {
+export class Decoder extends LeafReader {
   readonly #maxDepth: number;
-  readonly #binaries: 'auto' | 'string' | 'bytes';
-  readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
   readonly #maxBytes: number;
   readonly #maxElements: number;
   #elementsLeft: number;
-  #cacheRefs = 0;
   /** Characters of canonical keys that may still be made, see `#compareKey`. */
   #keyWorkLeft: number;
 
   /** @throws BeamishError `term_too_large` when there are more bytes than `maxBytes`. */
   constructor(bytes: Uint8Array, options: DecoderOptions = {}, offset = 0) {
-    super(bytes, offset);
+    super(bytes, offset, options.binaries ?? 'auto', options.atomCache);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
     this.#maxElements = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
     this.#elementsLeft = this.#maxElements;
-    this.#binaries = options.binaries ?? 'auto';
-    this.#atomCache = options.atomCache;
     this.#keyWorkLeft = keyWork(bytes);
     this.#maxBytes = checkLimit('maxBytes', options.maxBytes, DEFAULT_MAX_BYTES, 0xffff_ffff);
     this.#checkBytes(bytes);
@@ -94,12 +81,11 @@ export class Decoder extends ByteReader {
     this.readFrom(bytes, offset);
     this.#elementsLeft = this.#maxElements;
     this.#keyWorkLeft = keyWork(bytes);
-    this.#cacheRefs = 0;
+    this.cacheRefs = 0;
   }
 
   #checkBytes(bytes: Uint8Array): void {
-    if (bytes.length > this.#maxBytes)
-      this.#tooLarge(`${bytes.length} bytes are more than maxBytes, ${this.#maxBytes}`);
+    if (bytes.length > this.#maxBytes) this.tooLarge(`${bytes.length} bytes are more than maxBytes, ${this.#maxBytes}`);
   }
 
   /**
@@ -120,11 +106,11 @@ export class Decoder extends ByteReader {
       case tag.INTEGER:
         return this.readInt32();
       case tag.BINARY:
-        return this.#binary();
+        return this.binary();
       case tag.NEW_FLOAT:
-        return this.#float(this.source.readDoubleBE(this.skip(8)), start);
+        return this.float(this.source.readDoubleBE(this.skip(8)), start);
       case tag.SMALL_BIG:
-        return this.#big(this.readByte());
+        return this.big(this.readByte());
       case tag.MAP:
         return this.#map(this.#deeper(depth, start));
       case tag.NIL:
@@ -143,7 +129,7 @@ export class Decoder extends ByteReader {
       case tag.SMALL_ATOM_LATIN1:
       case tag.ATOM_LATIN1:
       case tag.ATOM_CACHE_REF:
-        return valueOfAtom(this.#atomName(kind, start));
+        return valueOfAtom(this.atomName(kind, start));
       default:
         return this.#rare(kind, start, depth);
     }
@@ -153,30 +139,24 @@ export class Decoder extends ByteReader {
     switch (kind) {
       case tag.NEW_PID:
       case tag.PID:
-        return this.#pid(kind);
+        return this.pid(kind);
       case tag.NEWER_REFERENCE:
       case tag.NEW_REFERENCE:
       case tag.REFERENCE:
-        return this.#reference(kind, start);
-      case tag.V4_PORT: {
-        const node = this.#name();
-        return new Port(node, this.readUint64(), this.readUint32());
-      }
+        return this.reference(kind, start);
+      case tag.V4_PORT:
       case tag.NEW_PORT:
-      case tag.PORT: {
-        const node = this.#name();
-        const id = BigInt(this.readUint32());
-        return new Port(node, id, kind === tag.PORT ? this.readByte() : this.readUint32());
-      }
+      case tag.PORT:
+        return this.port(kind);
       case tag.BIT_BINARY:
-        return this.#bits(start);
+        return this.bits(start);
       case tag.LARGE_BIG:
-        return this.#big(this.readUint32());
+        return this.big(this.readUint32());
       case tag.FLOAT_TEXT:
-        return this.#floatText(start);
+        return this.floatText(start);
       case tag.EXPORT: {
-        const module = this.#name();
-        const name = this.#name();
+        const module = this.name();
+        const name = this.name();
         return new ExportFun(module, name, this.#smallInteger(0, 255));
       }
       case tag.NEW_FUN:
@@ -186,65 +166,6 @@ export class Decoder extends ByteReader {
       default:
         return this.malformed(start, `unknown tag ${kind}`);
     }
-  }
-
-  /** An integer of `count` bytes of magnitude, least significant first, after a sign byte. */
-  #big(count: number): number | bigint {
-    const negative = this.readByte() !== 0;
-    if (count > MAX_BIG_BYTES && count <= this.remaining) this.#tooLarge(`an integer of ${count} bytes`);
-    const at = this.skip(count);
-    const source = this.source;
-    if (count <= 6) {
-      let value = 0;
-      for (let index = count - 1; index >= 0; index--) value = value * 256 + source[at + index]!;
-      return negative ? 0 - value : value;
-    }
-    const hex = Buffer.from(source.subarray(at, at + count))
-      .reverse()
-      .toString('hex');
-    const magnitude = BigInt(`0x${hex}`);
-    const value = negative ? -magnitude : magnitude;
-    const small = Number(value);
-    return Number.isSafeInteger(small) ? small : value;
-  }
-
-  #float(value: number, start: number): number | Float {
-    if (!Number.isFinite(value)) this.malformed(start, 'a float that is no number');
-    // An integral float as a number would be sent back as an integer. -0 is a float already.
-    return Number.isSafeInteger(value) && !Object.is(value, -0) ? new Float(value) : value;
-  }
-
-  #floatText(start: number): number | Float {
-    const at = this.skip(31);
-    const text = this.source
-      .latin1Slice(at, at + 31)
-      .replace(/\0.*$/s, '')
-      .trim();
-    if (!/^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text)) this.malformed(start, 'a float whose text is no number');
-    return this.#float(Number(text), start);
-  }
-
-  #binary(): string | Uint8Array {
-    const length = this.readUint32();
-    if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.readBytes(length);
-    const at = this.skip(length);
-    const text = length <= CACHED_BYTES ? texts.text(this.source, at, length) : utf8Text(this.source, at, at + length);
-    if (text !== undefined) return text;
-    if (this.#binaries === 'string') this.malformed(at, 'a binary that is not UTF-8, where only strings are allowed');
-    this.at = at;
-    return this.readBytes(length);
-  }
-
-  #bits(start: number): Uint8Array | BitString {
-    const length = this.readUint32();
-    const bits = this.readByte();
-    // As OTP: no bits exactly where there is no byte.
-    if (bits > 8 || (bits === 0) !== (length === 0))
-      this.malformed(start, `${bits} bits in the last of ${length} bytes`);
-    const bytes = this.readBytes(length);
-    if (bits === 0 || bits === 8) return bytes;
-    bytes[length - 1] = bytes[length - 1]! & (0xff << (8 - bits));
-    return new BitString(bytes, bits);
   }
 
   #byteList(list: Term[]): Term[] {
@@ -333,77 +254,8 @@ export class Decoder extends ByteReader {
   #compareKey(key: Term): string {
     const compared = keyOf(key);
     this.#keyWorkLeft -= compared.length;
-    if (this.#keyWorkLeft < 0) this.#tooLarge('maps nested too deep as keys of maps');
+    if (this.#keyWorkLeft < 0) this.tooLarge('maps nested too deep as keys of maps');
     return compared;
-  }
-
-  /** Name of the atom whose tag, at `start`, is `kind`. */
-  #atomName(kind: number, start: number): string {
-    switch (kind) {
-      case tag.SMALL_ATOM_UTF8:
-        return this.#atomText(this.readByte(), start, true);
-      case tag.ATOM_UTF8:
-        return this.#atomText(this.readUint16(), start, true);
-      case tag.SMALL_ATOM_LATIN1:
-        return this.#atomText(this.readByte(), start, false);
-      case tag.ATOM_LATIN1:
-        return this.#atomText(this.readUint16(), start, false);
-      case tag.ATOM_CACHE_REF: {
-        const index = this.readByte();
-        const cached = this.#atomCache?.(index);
-        if (cached === undefined) this.malformed(start, `no atom in the cache under index ${index}`);
-        this.#cacheRefs += 1;
-        return cached.name;
-      }
-      default:
-        return this.malformed(start, `an atom was expected, not tag ${kind}`);
-    }
-  }
-
-  #atomText(length: number, start: number, utf8: boolean): string {
-    const at = this.skip(length);
-    const source = this.source;
-    if (!utf8) {
-      for (let index = at; index < at + length; index++) {
-        if (source[index]! >= 128) return this.#shortEnough(source.latin1Slice(at, at + length), start);
-      }
-    }
-    const name = length <= CACHED_BYTES ? texts.text(source, at, length) : utf8Text(source, at, at + length);
-    if (name === undefined) return this.malformed(start, 'an atom whose name is not UTF-8');
-    return length <= 255 ? name : this.#shortEnough(name, start);
-  }
-
-  #shortEnough(name: string, start: number): string {
-    if (name.length > 255 && [...name].length > 255) this.malformed(start, 'an atom of more than 255 characters');
-    return name;
-  }
-
-  /** The name of the atom that comes next: of a node, a module, a function. */
-  #name(): string {
-    const start = this.at;
-    return this.#atomName(this.readByte(), start);
-  }
-
-  #pid(kind: number): Pid {
-    const node = this.#name();
-    const id = this.readUint32();
-    const serial = this.readUint32();
-    return new Pid(node, id, serial, kind === tag.PID ? this.readByte() : this.readUint32());
-  }
-
-  #reference(kind: number, start: number): Reference {
-    if (kind === tag.REFERENCE) {
-      const node = this.#name();
-      const id = this.readUint32();
-      return new Reference(node, this.readByte(), [id]);
-    }
-    const count = this.readUint16();
-    if (count < 1 || count > 5) this.malformed(start, `a reference of ${count} words`);
-    const node = this.#name();
-    const creation = kind === tag.NEW_REFERENCE ? this.readByte() : this.readUint32();
-    const words: number[] = [];
-    for (let index = 0; index < count; index++) words.push(this.readUint32());
-    return new Reference(node, creation, words);
   }
 
   #smallInteger(least: number, most: number): number {
@@ -415,13 +267,13 @@ export class Decoder extends ByteReader {
 
   /** NEW_FUN. Its size field is wrong in some releases of OTP (section 4), so the fields are followed. */
   #fun(start: number, depth: number): OpaqueFun {
-    const refsBefore = this.#cacheRefs;
+    const refsBefore = this.cacheRefs;
     this.skip(4);
     const arity = this.readByte();
     const uniq = this.readBytes(16);
     const index = this.readUint32();
     const count = this.readUint32();
-    const module = this.#name();
+    const module = this.name();
     const oldIndex = this.#smallInteger(-0x8000_0000, 0xffff_ffff);
     const oldUniq = this.#smallInteger(-0x8000_0000, 0xffff_ffff);
     const pidStart = this.at;
@@ -431,7 +283,7 @@ export class Decoder extends ByteReader {
     const free: Term[] = [];
     for (let variable = 0; variable < count; variable++) free.push(this.#read(depth));
     const parts = { module, arity, index, oldIndex, oldUniq, free };
-    if (this.#cacheRefs === refsBefore) {
+    if (this.cacheRefs === refsBefore) {
       const length = this.at - start;
       this.at = start;
       return new OpaqueFun(this.readBytes(length), parts);
@@ -451,7 +303,7 @@ export class Decoder extends ByteReader {
   }
 
   #deeper(depth: number, start: number): number {
-    if (depth >= this.#maxDepth) this.#tooLarge(`nested deeper than maxDepth, ${this.#maxDepth}, at offset ${start}`);
+    if (depth >= this.#maxDepth) this.tooLarge(`nested deeper than maxDepth, ${this.#maxDepth}, at offset ${start}`);
     return depth + 1;
   }
 
@@ -459,11 +311,7 @@ export class Decoder extends ByteReader {
   #count(count: number, bytesEach: number): void {
     if (count * bytesEach > this.remaining) this.truncated(count * bytesEach);
     this.#elementsLeft -= bytesEach === 2 ? count * 2 : count;
-    if (this.#elementsLeft < 0) this.#tooLarge('more elements than maxElements');
-  }
-
-  #tooLarge(message: string): never {
-    throw new BeamishError('term_too_large', message);
+    if (this.#elementsLeft < 0) this.tooLarge('more elements than maxElements');
   }
 }
 
