@@ -7,6 +7,12 @@ export const SPAWN = 1n << 32n;
 export const NAME_ME = 2n << 32n;
 export const ALIAS = 8n << 32n;
 
+/**
+ * A call and its reply are one control message each (`wire/control.ts`). Beamish alone has it; a BEAM ignores flags that it does
+ * not know, and gives its own by the lowest bit that is free.
+ */
+export const CALLS = 1n << 62n;
+
 /** The eleven flags without which OTP 25 refuses a node. Together they may be announced as MANDATORY_25_DIGEST. */
 export const MANDATORY = 0x1070f94n;
 

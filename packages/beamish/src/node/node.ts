@@ -4,7 +4,7 @@ import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../p
 import type { Address, Listener, Logger, World } from '../world/index.ts';
 import { portPlease } from './epmd/client.ts';
 import { Registration } from './epmd/registration.ts';
-import { OWN_FLAGS, PUBLISHED } from './flags.ts';
+import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
 import { netKernel } from './kernel/net-kernel.ts';
@@ -116,7 +116,7 @@ export class Node implements AsyncDisposable {
       refusals,
       name,
       creation,
-      flags: hidden ? OWN_FLAGS : OWN_FLAGS | PUBLISHED,
+      flags: OWN_FLAGS | CALLS | (hidden ? 0n : PUBLISHED),
       cookieFor: settings.cookieFor,
       tls: () => settings.tls,
       tickTime: settings.tickTime,

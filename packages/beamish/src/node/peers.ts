@@ -6,7 +6,7 @@ import { Arrivals } from './arrivals.ts';
 import { Attempts, type Outgoing } from './attempts.ts';
 import { Connection, type Receiver } from './connection.ts';
 import type { DialOptions } from './dial.ts';
-import { ALIAS } from './flags.ts';
+import { ALIAS, CALLS } from './flags.ts';
 import type { HandshakeHost } from './handshake/host.ts';
 import type { HandshakeConfig, HandshakePeer } from './handshake/machine.ts';
 import { compareNodeNames } from './names.ts';
@@ -145,6 +145,11 @@ export class Peers implements Distribution {
   takesAlias(nodeName: string): boolean | undefined {
     const connection = this.#connections.get(nodeName);
     return connection === undefined ? undefined : (connection.info.flags & ALIAS) !== 0n;
+  }
+
+  takesCalls(nodeName: string): boolean {
+    const connection = this.#connections.get(nodeName);
+    return connection !== undefined && (connection.info.flags & CALLS) !== 0n;
   }
 
   #send(connection: Connection, { encoded, signal }: Outgoing): void {

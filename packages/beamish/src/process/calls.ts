@@ -6,7 +6,7 @@ import type { Timer } from '../world/index.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { NOCONNECTION, NOPROC, callError } from './reason.ts';
-import { aliasTag } from './references.ts';
+import { aliasTag, callMessage } from './references.ts';
 import type { Entry } from './references.ts';
 import type { Destination, NamedProcess } from './signal.ts';
 
@@ -19,7 +19,6 @@ export interface CallOptions {
 
 export const DEFAULT_CALL_TIMEOUT = 5000;
 
-const GEN_CALL = atom('$gen_call');
 const BEAMISH_ERROR = atom('$beamish_error');
 
 /** The reply that rejects one call and leaves the server alive: `{'$beamish_error', #{code, message, details}}`. */
@@ -99,7 +98,14 @@ export class PendingCall implements Entry {
     else if (call.watched === undefined && kernel.isHere(to.node)) call.down(NOPROC);
     else if (call.watched === owner && !owner.root) {
       call.#fail('call_rejected', 'a process cannot call itself: it would wait for itself'); // OTP: calling_self
-    } else call.#send();
+    } else {
+      try {
+        call.#send();
+      } catch (error) {
+        call.#unsent();
+        throw error;
+      }
+    }
   }
 
   private constructor(
@@ -129,22 +135,37 @@ export class PendingCall implements Entry {
     kernel.watch(this);
     if (timeout !== Infinity) this.#timer = kernel.clock.setTimer(timeout, this.#timedOut);
     signal?.addEventListener('abort', this.#gaveUp, { once: true });
-    const tag = this.watched === undefined && !kernel.takesAlias(to.node) ? reference : aliasTag(reference);
-    const message = tuple(GEN_CALL, tuple(owner.pid, tag), this.#request);
     if (this.watched !== undefined) {
-      this.watched.receive(message);
+      this.watched.receive(callMessage(owner.pid, aliasTag(reference), this.#request));
+      return;
+    }
+    if (kernel.takesCalls(to.node)) {
+      kernel.route({ type: 'call', from: owner.pid, to, reference, request: this.#request }, to.node);
       return;
     }
     if (!kernel.route({ type: 'monitor', from: owner.pid, to, reference }, to.node)) {
       if (kernel.take(reference) !== undefined) this.down(NOCONNECTION);
       return;
     }
+    const tag = kernel.takesAlias(to.node) ? aliasTag(reference) : reference;
+    const message = callMessage(owner.pid, tag, this.#request);
     kernel.route({ type: 'message', from: owner.pid, to, message }, to.node);
   }
 
-  message(reply: Term): void {
+  /** The request has no form on the wire: nothing of it is left. */
+  #unsent(): void {
+    if (this.#kernel.take(this.reference) === undefined) return;
     this.#close();
     this.#kernel.unwatch(this);
+  }
+
+  message(reply: Term): void {
+    this.#kernel.unwatch(this);
+    this.replied(reply);
+  }
+
+  replied(reply: Term): void {
+    this.#close();
     const error = errorOfReply(reply);
     if (error === undefined) this.#resolve(reply);
     else this.#reject(error);

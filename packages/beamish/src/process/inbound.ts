@@ -2,8 +2,10 @@ import { Pid, Reference } from '../term/index.ts';
 import type { Atom } from '../term/index.ts';
 import { atom } from '../term/index.ts';
 import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
 import { NOCONNECTION, NOPROC } from './reason.ts';
-import type { Signal } from './signal.ts';
+import { aliasTag, callMessage } from './references.ts';
+import type { NamedProcess, Signal } from './signal.ts';
 
 export type SpawnRequestSignal = Extract<Signal, { type: 'spawnRequest' }>;
 /** Makes the process that another node asks for, or says why not: `notsup`, `badarg`, `system_limit`, ... */
@@ -17,6 +19,15 @@ export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: Spaw
     case 'message':
       if (signal.to instanceof Reference) kernel.receiveByReference(signal.to, signal.message);
       else kernel.findHere(signal.to)?.receive(signal.message);
+      return;
+    case 'call': {
+      const { to, from, reference } = signal;
+      const process = watch(kernel, from, to, reference, true);
+      process?.receive(callMessage(from, aliasTag(reference), signal.request));
+      return;
+    }
+    case 'reply':
+      kernel.receiveReply(signal.to, signal.reply, signal.node);
       return;
     case 'link': {
       const process = kernel.find(signal.to);
@@ -38,18 +49,11 @@ export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: Spaw
     case 'exit':
       kernel.later(() => kernel.find(signal.to)?.receiveExit(signal.from, signal.reason, false));
       return;
-    case 'monitor': {
-      const { to, from, reference } = signal;
-      const process = kernel.findHere(to);
-      if (process === undefined) {
-        kernel.route({ type: 'monitorExit', from: to, to: from, reference, reason: NOPROC }, from.node);
-        return;
-      }
-      kernel.remoteWatches.add(process, from, reference, to);
+    case 'monitor':
+      watch(kernel, signal.from, signal.to, signal.reference, false);
       return;
-    }
     case 'demonitor':
-      kernel.remoteWatches.take(signal.reference);
+      kernel.remoteWatches.take(signal.reference, signal.from.node);
       return;
     case 'monitorExit': {
       const number = kernel.references.numberOf(signal.reference);
@@ -73,6 +77,20 @@ export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: Spaw
   }
 }
 
+/** @returns who is watched now; undefined when there is nobody, and the watcher is told `noproc` */
+function watch(
+  kernel: Kernel,
+  from: Pid,
+  to: Pid | NamedProcess,
+  reference: Reference,
+  forCall: boolean,
+): Process | undefined {
+  const process = kernel.findHere(to);
+  if (process !== undefined) kernel.remoteWatches.add(process, from, reference, to, forCall);
+  else kernel.route({ type: 'monitorExit', from: to, to: from, reference, reason: NOPROC }, from.node);
+  return process;
+}
+
 /** Always answered, or the caller waits for ever; before anything the new process may cause (protocols 3.5). */
 function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnRequestHandler | undefined): void {
   const { reference, from, options } = request;
@@ -87,7 +105,7 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
   const link = options.link && process !== undefined;
   const monitor = options.monitor && process !== undefined;
   if (link) process.links.linked(from);
-  if (monitor) kernel.remoteWatches.add(process, from, reference, process.pid);
+  if (monitor) kernel.remoteWatches.add(process, from, reference, process.pid, false);
   kernel.route({ type: 'spawnReply', reference, to: from, link, monitor, result }, from.node);
 }
 

@@ -181,7 +181,7 @@ export class Kernel {
       for (const [key, watcher] of process.watchers) {
         if (watcher === undefined) this.takeNumber(key)?.down?.(reason);
         else {
-          this.remoteWatches.take(watcher.reference);
+          this.remoteWatches.take(watcher.reference, watcher.watcher.node);
           const { target, watcher: to, reference } = watcher;
           this.route({ type: 'monitorExit', from: target, to, reference, reason }, to.node);
         }
@@ -258,6 +258,15 @@ export class Kernel {
     return true;
   }
 
+  /** The signal `reply`: only the node that was asked can answer so. */
+  receiveReply(to: Reference, reply: Term, node: string): void {
+    const number = this.references.numberOf(to);
+    const entry = number === undefined ? undefined : this.references.get(number);
+    if (entry?.replied === undefined || entry.to?.node !== node) return;
+    this.takeNumber(number as number);
+    entry.replied(reply);
+  }
+
   receiveByReference(to: Reference, message: Term): void {
     const number = this.references.numberOf(to);
     if (number === undefined || !this.#isThisLife(to)) return;
@@ -271,6 +280,8 @@ export class Kernel {
     const alias = aliasOf(tag);
     if (alias !== undefined) {
       if (this.isHere(alias.node)) this.takeReply(tag, reply);
+      else if (this.remoteWatches.takeCall(alias))
+        this.route({ type: 'reply', node: this.nodeName, to: alias, reply }, alias.node);
       else this.send(alias, tuple(tag, reply), by);
     } else if (pid instanceof Pid) this.send(pid, tuple(tag, reply), by);
   }
@@ -342,6 +353,11 @@ export class Kernel {
   /** Whether the node answers calls through an alias; unknown is taken as yes, for every OTP since 24 does. */
   takesAlias(node: string): boolean {
     return this.distribution?.takesAlias?.(node) ?? true;
+  }
+
+  /** Whether a call may go to the node as one signal. */
+  takesCalls(node: string): boolean {
+    return this.distribution?.takesCalls?.(node) === true;
   }
 
   /** @returns false when there is no distribution: the node cannot be reached. */

@@ -1,5 +1,5 @@
-import { ImproperList, Reference, atom } from '../term/index.ts';
-import type { Atom, Pid, Term } from '../term/index.ts';
+import { ImproperList, Reference, atom, tuple } from '../term/index.ts';
+import type { Atom, Pid, Term, Tuple } from '../term/index.ts';
 import type { Process } from './process.ts';
 import type { NamedProcess } from './signal.ts';
 
@@ -16,6 +16,8 @@ export interface Entry {
   down?(reason: Term): void;
   /** A message to the reference as an alias, or a reply that carries it. The call's entry has been removed. */
   message?(message: Term): void;
+  /** The signal `reply`: as `message`, and who was called is not watched any more. Only a call has it. */
+  replied?(reply: Term): void;
   /** The answer to a spawn request. The entry has been left in place: it may be a monitor from here on. */
   spawned?(result: Pid | Atom): void;
   /** Its owner ended. The entry has been removed. */
@@ -23,6 +25,7 @@ export interface Entry {
 }
 
 const ALIAS = atom('alias');
+const GEN_CALL = atom('$gen_call');
 const LOW_BITS = 18;
 const LOW = 2 ** LOW_BITS;
 const CALL_BIT = 1;
@@ -30,6 +33,11 @@ const CALL_BIT = 1;
 /** The tag `[alias|Reference]` of OTP's gen. */
 export function aliasTag(reference: Reference): ImproperList {
   return new ImproperList([ALIAS], reference);
+}
+
+/** The message that a call is (OTP gen:call/4). */
+export function callMessage(from: Pid, tag: ImproperList | Reference, request: Term): Tuple {
+  return tuple(GEN_CALL, tuple(from, tag), request);
 }
 
 /** The reference a reply is routed by: of `[alias|Ref]` and `[[alias|Ref]|_]` (OTP gen:reply/2, protocols 5.5). */

@@ -11,6 +11,8 @@ export interface RemoteWatch {
   readonly reference: Reference;
   /** What was monitored, pid or name: the answer repeats it (protocols 3.5). */
   readonly target: Pid | NamedProcess;
+  /** Of the signal `call`: the reply ends it. */
+  readonly forCall: boolean;
   /** Another whose reference has the same hash. */
   next: RemoteWatch | undefined;
 }
@@ -23,42 +25,51 @@ export class RemoteWatches {
   readonly #byHash = new Map<number, RemoteWatch>();
   #keys = 0;
 
-  add(process: Process, watcher: Pid, reference: Reference, target: Pid | NamedProcess): void {
-    this.take(reference);
+  add(process: Process, watcher: Pid, reference: Reference, target: Pid | NamedProcess, forCall: boolean): void {
     const hash = hashOf(reference);
+    this.#take(hash, reference, watcher.node);
     const next = this.#byHash.get(hash);
-    const watch: RemoteWatch = { key: --this.#keys, process, watcher, reference, target, next };
+    const watch: RemoteWatch = { key: --this.#keys, process, watcher, reference, target, forCall, next };
     this.#byHash.set(hash, watch);
     process.watchers.set(watch.key, watch);
   }
 
-  /** Removes the one of that reference, here and from the process. */
-  take(reference: Reference): void {
-    const hash = hashOf(reference);
+  /** Removes the one of that reference, here and from the process; only its own node may. */
+  take(reference: Reference, node: string): void {
+    this.#take(hashOf(reference), reference, node);
+  }
+
+  /** Removes the one of a call that is to be answered. @returns whether there was one */
+  takeCall(reference: Reference): boolean {
+    return this.#take(hashOf(reference), reference, reference.node, true) !== undefined;
+  }
+
+  #take(hash: number, reference: Reference, node: string, forCall = false): RemoteWatch | undefined {
     let before: RemoteWatch | undefined;
     let watch = this.#byHash.get(hash);
-    while (watch !== undefined && !isSame(watch.reference, reference)) {
+    while (watch !== undefined && !(isSame(watch.reference, reference) && watch.watcher.node === node)) {
       before = watch;
       watch = watch.next;
     }
-    if (watch === undefined) return;
+    if (watch === undefined || (forCall && !watch.forCall)) return undefined;
     if (before !== undefined) before.next = watch.next;
     else if (watch.next !== undefined) this.#byHash.set(hash, watch.next);
     else this.#byHash.delete(hash);
     watch.process.watchers.delete(watch.key);
+    return watch;
   }
 
   /** Forgets those of a node. */
   connectionLost(node: string): void {
-    const lost: Reference[] = [];
+    const lost: RemoteWatch[] = [];
     for (let watch of this.#byHash.values()) {
       for (;;) {
-        if (watch.watcher.node === node) lost.push(watch.reference);
+        if (watch.watcher.node === node) lost.push(watch);
         if (watch.next === undefined) break;
         watch = watch.next;
       }
     }
-    for (const reference of lost) this.take(reference);
+    for (const watch of lost) this.take(watch.reference, node);
   }
 }
 

@@ -16,6 +16,19 @@ export type Destination = Pid | Reference | NamedProcess;
 
 export type Signal =
   | { readonly type: 'message'; readonly from: Pid | undefined; readonly to: Destination; readonly message: Term }
+  /**
+   * A call in one signal, towards a node that takes it so: who gets it is monitored under the reference, and is sent
+   * `{'$gen_call', {From, [alias|Reference]}, Request}`.
+   */
+  | {
+      readonly type: 'call';
+      readonly from: Pid;
+      readonly to: Pid | NamedProcess;
+      readonly reference: Reference;
+      readonly request: Term;
+    }
+  /** The answer to that: the reply, and the monitor is gone. `node` is the one that was asked. */
+  | { readonly type: 'reply'; readonly node: string; readonly to: Reference; readonly reply: Term }
   | { readonly type: 'link'; readonly from: Pid; readonly to: Pid }
   | { readonly type: 'unlink'; readonly from: Pid; readonly to: Pid; readonly id: bigint }
   | { readonly type: 'unlinkAck'; readonly from: Pid; readonly to: Pid; readonly id: bigint }
@@ -67,4 +80,6 @@ export interface Distribution {
   route(signal: Signal, node: string): void;
   /** Whether `node` negotiated ALIAS (protocols 2.4). Undefined, or no such method: taken as yes, as every OTP since 24 does. */
   takesAlias?(node: string): boolean | undefined;
+  /** Whether `node` is connected and takes the signals `call` and `reply`. No such method: none does. */
+  takesCalls?(node: string): boolean;
 }

@@ -33,11 +33,11 @@ test('what was added is found by its whole reference, and nothing else is: again
     const action = random.below(100);
     if (action < 50) {
       const process = processes[random.below(3)] as Watched;
-      watches.add(asProcess(process), new Pid(node, 1, 0, 1), made, { name: 'x', node: 'here' });
+      watches.add(asProcess(process), new Pid(node, 1, 0, 1), made, { name: 'x', node: 'here' }, false);
       model.set(key, { process, node });
     } else if (action < 99) {
       if (model.has(key)) present++;
-      watches.take(new Reference(made.node, made.creation, [...made.words]));
+      watches.take(new Reference(made.node, made.creation, [...made.words]), node);
       model.delete(key);
     } else {
       watches.connectionLost(node);
@@ -62,15 +62,30 @@ test('references of one hash are told apart', () => {
     Reference,
   ];
   for (const made of [a, b, c])
-    watches.add(asProcess(process), new Pid(made.node, 1, 0, 1), made, new Pid('h@h', 1, 0, 1));
+    watches.add(asProcess(process), new Pid(made.node, 1, 0, 1), made, new Pid('h@h', 1, 0, 1), false);
   const left = (): string[] => Array.from(process.watchers.values(), (watch) => watch?.watcher.node ?? '');
-  watches.take(b);
+  watches.take(b, b.node);
   assert.deepEqual(left(), ['a@h', 'c@h']);
-  watches.take(b);
-  watches.take(c);
+  watches.take(b, b.node);
+  watches.take(c, c.node);
   assert.deepEqual(left(), ['a@h']);
-  watches.add(asProcess(process), new Pid('a@h', 2, 0, 1), a, new Pid('h@h', 1, 0, 1));
+  watches.add(asProcess(process), new Pid('a@h', 2, 0, 1), a, new Pid('h@h', 1, 0, 1), false);
   assert.equal(process.watchers.size, 1, 'a monitor of the same reference takes the place of the first');
-  watches.take(a);
+  watches.take(a, a.node);
   assert.deepEqual(left(), []);
+});
+
+test('a node cannot end what another watches, nor take its place', () => {
+  const watches = new RemoteWatches();
+  const process = some();
+  const made = new Reference('a@h', 1, [1, 2, 3]);
+  const target = new Pid('h@h', 1, 0, 1);
+  watches.add(asProcess(process), new Pid('a@h', 1, 0, 1), made, target, true);
+  watches.take(made, 'b@h');
+  watches.add(asProcess(process), new Pid('b@h', 1, 0, 1), made, target, false);
+  assert.equal(process.watchers.size, 2);
+  assert.ok(watches.takeCall(made));
+  assert.ok(!watches.takeCall(made), 'once');
+  watches.take(made, 'b@h');
+  assert.equal(process.watchers.size, 0);
 });

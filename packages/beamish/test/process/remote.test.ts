@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError } from '../../src/error/index.ts';
+import { BeamishError, isBeamishError } from '../../src/error/index.ts';
 import { GenServer, Runtime } from '../../src/process/index.ts';
 import type { Distribution, ProcessContext, Signal } from '../../src/process/index.ts';
 import { type ImproperList, Pid, Reference, type Tuple, atom, tuple } from '../../src/term/index.ts';
@@ -18,12 +18,16 @@ class Wire implements Distribution {
   readonly peers = new Map<string, Runtime>();
   readonly #from: string;
   aliases = true;
+  calls = false;
   connected = true;
   constructor(from: string) {
     this.#from = from;
   }
   takesAlias(): boolean {
     return this.aliases;
+  }
+  takesCalls(): boolean {
+    return this.calls;
   }
   route(signal: Signal, node: string): void {
     this.sent.push(signal);
@@ -142,6 +146,124 @@ test('calls that fail: no such process, time, and the loss of the connection', a
   a.runtime.connectionLost('b@h');
   await lost;
   assert.equal(a.world.clock.pendingTimers, 0);
+});
+
+/** Two nodes of which each takes calls as one signal. */
+function callers(): { a: Side; b: Side; watchers: (name: string) => number | undefined } {
+  const sides = pair();
+  sides.a.wire.calls = sides.b.wire.calls = true;
+  return {
+    ...sides,
+    watchers: (wanted) => sides.b.runtime.processes().find(({ name }) => name === wanted)?.watchers,
+  };
+}
+
+test('a call to a node that takes it so is one signal there and one back, and leaves nothing', async () => {
+  const { a, b, watchers } = callers();
+  await b.runtime.startServer(Echo, [], { name: 'echo' });
+  const remote = a.runtime.ref<Echo>({ name: 'echo', node: 'b@h' });
+  assert.deepEqual(await Promise.all([remote.echo([1, 'x']), remote.echo('y')]), [[1, 'x'], 'y']);
+  assert.deepEqual(a.wire.types(), ['call', 'call']);
+  assert.deepEqual(b.wire.types(), ['reply', 'reply']);
+  assert.equal(watchers('echo'), 0);
+  assert.equal(a.world.clock.pendingTimers, 0);
+});
+
+test('who gets a call is monitored by it: noproc at once, and its end and the loss of its node are told', async () => {
+  const { a, b, watchers } = callers();
+  await assert.rejects(a.runtime.ref<Echo>({ name: 'no', node: 'b@h' }).echo(1), (error) =>
+    isBeamishError(error, 'noproc'),
+  );
+  const echo = await b.runtime.startServer(Echo, [], { name: 'echo' });
+  const remote = a.runtime.ref<Echo>({ name: 'echo', node: 'b@h' }).with({ timeout: Infinity });
+  const ends = [remote.silent(), a.runtime.ref<Echo>(echo.pid!).silent()].map((call) =>
+    assert.rejects(call, (error) => isBeamishError(error, 'process_exited')),
+  );
+  await turns();
+  assert.equal(watchers('echo'), 2);
+  b.runtime.exit(echo.pid!, BOOM);
+  await Promise.all(ends);
+  await b.runtime.startServer(Echo, [], { name: 'echo' });
+  const lost = assert.rejects(remote.silent(), (error) => isBeamishError(error, 'noconnection'));
+  await turns();
+  a.runtime.connectionLost('b@h');
+  b.runtime.connectionLost('a@h');
+  await lost;
+  assert.equal(watchers('echo'), 0);
+});
+
+test('a call that is given up ends its monitor on the other node, and the late reply is dropped', async () => {
+  const { a, b, watchers } = callers();
+  const late = Promise.withResolvers<Term>();
+  class Slow extends GenServer {
+    slow(): Promise<Term> {
+      return late.promise;
+    }
+  }
+  await b.runtime.startServer(Slow, [], { name: 'slow' });
+  const call = a.runtime.ref<Slow>({ name: 'slow', node: 'b@h' }).with({ timeout: 10 }).slow();
+  const timedOut = assert.rejects(call, (error) => isBeamishError(error, 'timeout'));
+  await turns();
+  await a.world.clock.advance(10);
+  await timedOut;
+  await turns();
+  assert.equal(watchers('slow'), 0);
+  late.resolve('late');
+  await turns();
+  assert.deepEqual(b.wire.types(), ['message'], 'to the alias, where nobody waits');
+});
+
+test('a call answered by somebody else ends its monitor as any call does', async () => {
+  const { a, b, watchers } = callers();
+  const helper = b.runtime.spawn({
+    handle(message, self) {
+      const [, tag] = (message as Tuple).elements;
+      self.send((tag as ImproperList).tail as Reference, tuple(tag, 'from the helper'));
+    },
+  });
+  b.runtime.spawn(
+    { handle: (message, self) => self.send(helper.pid, (message as Tuple).at(1)) },
+    { name: 'delegates' },
+  );
+  assert.equal(await a.runtime.call({ name: 'delegates', node: 'b@h' }, atom('work')), 'from the helper');
+  await turns();
+  assert.deepEqual(a.wire.types(), ['call', 'demonitor']);
+  assert.equal(watchers('delegates'), 0);
+});
+
+test('only the node that was asked answers by `reply`, and only calls are answered so', async () => {
+  const { a, b } = callers();
+  const echo = await b.runtime.startServer(Echo, []);
+  const call = a.runtime.ref<Echo>(echo.pid!).silent();
+  const one = await process(a.runtime);
+  const monitor = one.self.monitor(echo.pid!);
+  await turns();
+  const [called] = a.wire.sent;
+  assert.ok(called?.type === 'call');
+  a.runtime.receive({ type: 'reply', node: 'c@h', to: called.reference, reply: 'forged' });
+  a.runtime.receive({ type: 'reply', node: 'b@h', to: monitor, reply: 'no call' });
+  b.runtime.exit(echo.pid!, BOOM);
+  await assert.rejects(call, (error) => isBeamishError(error, 'process_exited'));
+  await turns();
+  assert.equal(one.received.length, 1, 'the monitor is still one');
+});
+
+test('a request that has no form on the wire fails its call at once and leaves nothing', async () => {
+  const { a, b } = pair();
+  const route = a.wire.route.bind(a.wire);
+  a.wire.route = (signal, node) => {
+    if (signal.type === 'message' || signal.type === 'call') throw new BeamishError('term_not_encodable', 'no term');
+    route(signal, node);
+  };
+  const echo = await b.runtime.startServer(Echo, [], { name: 'echo' });
+  for (const calls of [false, true]) {
+    a.wire.calls = calls;
+    const call = a.runtime.ref<Echo>(echo.pid!).with({ timeout: Infinity }).echo(1);
+    await assert.rejects(call, (error) => isBeamishError(error, 'term_not_encodable'));
+  }
+  await turns();
+  assert.deepEqual(a.wire.types(), ['monitor', 'demonitor', 'demonitor']);
+  assert.equal(b.runtime.processes().find(({ name }) => name === 'echo')?.watchers, 0);
 });
 
 test('without a distribution every other node is out of reach', async () => {

@@ -2,12 +2,15 @@ import { BeamishError } from '../../error/index.ts';
 import type { NamedProcess, Signal } from '../../process/signal.ts';
 import { Atom, atom, atomName, formatTerm, isTuple, Pid, Reference, tuple } from '../../term/index.ts';
 import type { Encoder, Term } from '../../term/index.ts';
-import { ALIAS, SPAWN } from '../flags.ts';
+import { ALIAS, CALLS, SPAWN } from '../flags.ts';
 
 /** Control messages of the distribution and the signals they are (protocols 3.4). */
 
 const SMALL_TUPLE = 104;
 const SMALL_INTEGER = 97;
+/** Beamish's own operations, for who announces the flag CALLS: `{200, From, ToPidOrName, Reference}` and the request; `{201, Reference}` and the reply. */
+const CALL = 200;
+const REPLY = 201;
 const EMPTY_ATOM = Uint8Array.of(119, 0);
 
 /** What follows a control message. */
@@ -22,6 +25,12 @@ export function writeControl(out: Encoder, signal: Signal, anyone: Pid): Payload
   switch (signal.type) {
     case 'message':
       return writeMessage(out, signal, anyone);
+    case 'call':
+      write(out, CALL, signal.from, nameOrPid(signal.to), signal.reference);
+      return { term: signal.request };
+    case 'reply':
+      write(out, REPLY, signal.to);
+      return { term: signal.reply };
     case 'link':
       return write(out, 1, signal.from, signal.to);
     case 'unlink':
@@ -61,6 +70,7 @@ export function writeControl(out: Encoder, signal: Signal, anyone: Pid): Payload
 /** The flags without which the peer would not understand the signal. */
 export function neededFlags(signal: Signal): bigint {
   if (signal.type === 'message') return signal.to instanceof Reference ? ALIAS : 0n;
+  if (signal.type === 'call' || signal.type === 'reply') return CALLS;
   return signal.type === 'spawnRequest' ? SPAWN : 0n;
 }
 
@@ -176,6 +186,16 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
     case 31:
     case 32:
       return fields.spawnReply(op === 31 ? 5 : 6);
+    case CALL:
+      return {
+        type: 'call',
+        from: fields.sender(1),
+        to: fields.pidOrName(2, ends.own),
+        reference: fields.reference(3, 4),
+        request: payload(),
+      };
+    case REPLY:
+      return { type: 'reply', node: ends.peer, to: fields.reference(1, 2), reply: payload() };
     default:
       return malformed(`the unknown control operation ${typeof op === 'number' ? op : '(no number)'}`);
   }
