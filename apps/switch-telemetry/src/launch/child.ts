@@ -15,6 +15,9 @@ export interface ChildSpec {
   readonly onReady: (child: Child) => void;
 }
 
+/** ms between two lines about a child that is not ready yet. */
+const patience = 4000;
+
 /** ms: the delay before a restart doubles from the one to the other, and begins anew after a life of `steady`. */
 const backoff = { first: 300, last: 10_000, steady: 30_000 };
 
@@ -28,6 +31,8 @@ export class Child {
   #timer: NodeJS.Timeout | undefined;
   #ending = false;
   #lastWords: string[] = [];
+  /** Of this life. */
+  #lastWarning: string | undefined;
 
   constructor(spec: ChildSpec) {
     this.spec = spec;
@@ -45,10 +50,17 @@ export class Child {
       () => reject(new Error(`${this.spec.name} was not ready within ${timeout / 1000} s; its log: ${this.spec.log}`)),
       timeout,
     );
+    const waiting = setInterval(() => {
+      const why = this.#lastWarning === undefined ? '' : `: ${this.#lastWarning}`;
+      this.spec.say(`${this.spec.name} is not ready yet${why}`);
+    }, patience);
     this.#spawn(resolve, (code) =>
       reject(new Error(this.#lastWords.slice(-20).join('\n').trim() || `${this.spec.name} ended with code ${code}`)),
     );
-    return promise.finally(() => clearTimeout(timer));
+    return promise.finally(() => {
+      clearTimeout(timer);
+      clearInterval(waiting);
+    });
   }
 
   #spawn(onReady: (message: ReadyMessage) => void, onEarlyEnd?: (code: number | null) => void): void {
@@ -57,6 +69,7 @@ export class Child {
     const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#process = child;
     this.#lastWords = [];
+    this.#lastWarning = undefined;
     const began = performance.now();
     let early = onEarlyEnd;
     child.on('message', (message) => {
@@ -113,12 +126,13 @@ export class Child {
       if (this.ready !== undefined && line !== '') say(`${name}: ${line}`);
       return;
     }
-    // Until it is ready a warning is about the others, who are starting as well.
-    if (entry.level < (this.ready === undefined ? 50 : 40)) return;
+    if (entry.level < 40) return;
     const detail = entry.error ?? entry.err?.message;
-    say(
-      `${name}: ${entry.level >= 50 ? 'error' : 'warning'}: ${String(entry.msg)}${typeof detail === 'string' ? ` (${detail})` : ''}`,
-    );
+    const told = `${String(entry.msg)}${typeof detail === 'string' && detail !== '' ? ` (${detail})` : ''}`;
+    this.#lastWarning = told;
+    // Until it is ready a warning is about the others, who are starting as well: told when it takes long.
+    if (this.ready === undefined && entry.level < 50) return;
+    say(`${name}: ${entry.level >= 50 ? 'error' : 'warning'}: ${told}`);
   }
 
   /** SIGTERM, then SIGKILL after `limit` ms; never started again. Resolves when it has ended. */

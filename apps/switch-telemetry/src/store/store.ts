@@ -54,7 +54,7 @@ export class Store implements StoreReader {
             cause: error,
           });
         }
-        if (!told) logger.warn({ error: message }, 'the database is not there yet: trying again');
+        if (!told) logger.warn({ error: message || code }, 'the database is not there yet: trying again');
         told = true;
         await clock.sleep(250);
       }

@@ -106,6 +106,16 @@ test('a DATA_DIR that is none is one clear line', async () => {
   await refused({ DATA_DIR: directory.file('file'), PORT: '0' }, /^DATA_DIR .*file cannot be used: (ENOTDIR|EEXIST)/);
 });
 
+test('a database that does not answer is told while it is waited for', async () => {
+  await using directory = await temporaryDirectory();
+  const port = await freePort();
+  const env = { ...unset, DATA_DIR: directory.path, PORT: '0', DATABASE_URL: `postgres://u:p@127.0.0.1:${port}/x` };
+  await using child = startNode(file('launch.ts'), [], { grace: 8000, env });
+  await child.waitForOutput(/collector1 is not ready yet: the database is not there yet.*ECONNREFUSED/, 30_000);
+  child.kill('SIGINT');
+  assert.equal((await child.exited).code, 0);
+});
+
 test('a log is bounded; one that cannot be written is told once and loses lines, nothing more', async () => {
   await using directory = await temporaryDirectory();
   const said: string[] = [];

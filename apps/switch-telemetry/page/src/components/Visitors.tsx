@@ -43,7 +43,7 @@ export function Visitors() {
   return (
     <details class="visitors" ref={details} data-testid="visitors" data-count={all.length}>
       <summary aria-label={all.length === 1 ? 'Only you are looking' : `${all.length} people are looking`}>
-        <span class="faces">
+        <span class="faces" data-beyond-two={all.length > 2 ? `+${all.length - 2}` : undefined}>
           {all.slice(0, SHOWN).map((visitor) => (
             <Face key={visitor.key} visitor={visitor} />
           ))}
