@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { atom, roleGroup, startNode, type ClusterNode, type Term, tuple } from 'beamish';
 import { epmdHosts } from 'beamish/discovery';
 import { GenServer } from 'beamish/process';
-import type { Host, NetworkPreset, Program, RandomFaults, Simulation } from 'beamish/simulation';
+import type { NetworkPreset, Program, RandomFaults, Simulation } from 'beamish/simulation';
 import { Tuple } from 'beamish/term';
+import { hearing, type Polling, UnownedWatch } from './unowned.ts';
 import { type AssignmentInput, initialAssignment, stepAssignment } from '../../src/collector/assignment.ts';
 
 export const DEVICES = Array.from({ length: 30 }, (_, index) => `sw-${index}`);
@@ -12,17 +13,23 @@ const collectors = roleGroup('collector');
 const membersChanged = atom('members_changed');
 const ANSWER_WITHIN = 2000;
 const LET_GO_AFTER = 3000;
+const TICK_TIME = 4000;
+/** A lost collector is noticed at most 1.5 tick times after it was last heard of; whom a new owner asks may not answer. Milliseconds. */
+export const UNOWNED = 1.5 * TICK_TIME + ANSWER_WITHIN + 100;
 
 class Manager extends GenServer {
   static override readonly calls = ['release', 'drain'];
   readonly #node: ClusterNode;
   readonly #running: Set<string>;
+  /** To be called when `running` has changed. */
+  readonly #changed: () => void;
   #state;
 
-  constructor(node: ClusterNode, running: Set<string>) {
+  constructor(node: ClusterNode, running: Set<string>, changed: () => void) {
     super();
     this.#node = node;
     this.#running = running;
+    this.#changed = changed;
     this.#state = initialAssignment(node.name);
   }
 
@@ -61,6 +68,7 @@ class Manager extends GenServer {
   #step(input: AssignmentInput): void {
     const { state, effects } = stepAssignment(this.#state, input);
     this.#state = state;
+    if (effects.length > 0) this.#changed();
     for (const effect of effects) {
       if (effect.type === 'start') this.#running.add(effect.device);
       else if (effect.type === 'stop') this.#running.delete(effect.device);
@@ -76,27 +84,43 @@ class Manager extends GenServer {
   }
 }
 
-export interface Collector {
-  readonly host: Host;
+export interface Collector extends Polling {
   readonly node: ClusterNode;
-  readonly running: ReadonlySet<string>;
+  /** Gives its devices up and its role, for the end of the node. */
+  drain(): Promise<void>;
 }
 
 export function startCollectors(world: Simulation): Program<Collector> {
-  return world.start(async (host) => {
+  const watch = new UnownedWatch(world, { devices: DEVICES, bound: UNOWNED, collectors: () => program.all() });
+  const program: Program<Collector> = world.start(async (host) => {
     const node = await startNode({
       name: host.nodeName,
       cookie: 'simulated',
       epmd: { port: 4369 },
-      world: host.world,
-      tickTime: 4000,
+      world: hearing(host.world, (address) => watch.heard(address)),
+      tickTime: TICK_TIME,
       setupTime: 3000,
       discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),
     });
     const running = new Set<string>();
-    await node.spawn(Manager, [node, running], { name: 'device_manager' });
-    return { host, node, running };
+    const manager = await node.spawn(Manager, [node, running, () => watch.changed()], { name: 'device_manager' });
+    let drained = false;
+    const drain = (): Promise<void> => {
+      drained = true;
+      watch.changed();
+      return manager.drain();
+    };
+    return {
+      host,
+      node,
+      running,
+      drain,
+      get drained() {
+        return drained;
+      },
+    };
   });
+  return program;
 }
 
 /** Each device has exactly one owner. */
@@ -116,7 +140,7 @@ export const scenario: {
 } = {
   name: 'collectors',
   nodes: 4,
-  faults: { count: 6, from: 1000, until: 20_000 },
+  faults: { count: 6, from: 1000, until: 24_000, longest: 16_000 },
   async run(world) {
     const program = startCollectors(world);
     let since: number | undefined;
@@ -136,5 +160,18 @@ export const scenario: {
       { within: 180_000 },
     );
     await world.until(() => program.complete, { within: 120_000 });
+    // Deploys, in the middle of whatever else happens.
+    for (let index = world.random.below(3); index > 0; index--) {
+      await world.sleep(world.random.below(8000));
+      const host = world.random.pick(world.hosts);
+      const collector = program.on(host);
+      if (collector === undefined) continue;
+      const { life } = host;
+      await Promise.race([collector.drain().catch(() => {}), world.sleep(5000)]);
+      if (host.life !== life || life.over) continue;
+      const restart = world.crash(host, 'kill');
+      await world.sleep(1 + world.random.below(2000));
+      restart();
+    }
   },
 };

@@ -4,13 +4,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mutants } from './mutants.ts';
+import { mutants, pathOf } from './mutants.ts';
 
 test('there are ten or more, and the place of each is in the source once', () => {
   assert.ok(mutants.length >= 10);
-  for (const { name, file, find } of mutants) {
-    const source = readFileSync(join(import.meta.dirname, '../../src', file), 'utf8');
-    assert.equal(source.match(new RegExp(find, 'g'))?.length, 1, name);
+  for (const mutant of mutants) {
+    const source = readFileSync(pathOf(mutant), 'utf8');
+    assert.equal(source.match(new RegExp(mutant.find, 'g'))?.length, 1, mutant.name);
   }
 });
 

@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 export interface Mutant {
   readonly name: string;
   readonly what: string;
-  /** Below packages/beamish/src. */
+  /** Below packages/beamish/src, or in an application: `apps/...`. */
   readonly file: string;
   /** Must match once. */
   readonly find: RegExp;
@@ -116,14 +116,34 @@ export const mutants: readonly Mutant[] = [
     find: /state\.strategy === 'one_for_all' \? 0 : index;/,
     replace: "state.strategy === 'one_for_all' ? 0 : index + 1;",
   },
+  {
+    name: 'takeover-forgotten',
+    what: 'nobody takes over what a lost collector polled',
+    file: 'apps/switch-telemetry/src/collector/assignment.ts',
+    find: /if \(others\.length === 0 \|\| orphan\) return draft\.start\(device, true\);/,
+    replace: 'if (orphan) return; if (others.length === 0) return draft.start(device, true);',
+  },
+  {
+    name: 'takeover-late',
+    what: 'what a lost collector polled is taken over after the time that a living one is given to let go',
+    file: 'apps/switch-telemetry/src/collector/assignment.ts',
+    find: /if \(others\.length === 0 \|\| orphan\) return draft\.start\(device, true\);/,
+    replace:
+      'if (orphan) { draft.ceded.set(device, { to: draft.before.self, round: draft.round }); draft.needsTimer = true; return; } if (others.length === 0) return draft.start(device, true);',
+  },
 ];
+
+/** Where the source is in which a bug is planted. */
+export function pathOf({ file }: Mutant): string {
+  return join(import.meta.dirname, file.startsWith('apps/') ? '../../../..' : '../../src', file);
+}
 
 /** Plants a bug; call it before anything of the library is imported. @throws Error when its place is not there (any more) @public */
 export function plant(name: string): void {
   const mutant = mutants.find((each) => each.name === name);
   if (mutant === undefined)
     throw new Error(`no mutant ${name}; there are ${mutants.map((each) => each.name).join(', ')}`);
-  const path = join(import.meta.dirname, '../../src', mutant.file);
+  const path = pathOf(mutant);
   const matches = readFileSync(path, 'utf8').match(new RegExp(mutant.find, 'g'))?.length ?? 0;
   if (matches !== 1) throw new Error(`${name}: its place is in ${mutant.file} ${matches} times`);
   const url = pathToFileURL(path).href;
