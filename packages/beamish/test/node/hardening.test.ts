@@ -106,6 +106,21 @@ test('bad names, missing flags, the own name', options, async (t) => {
   await assertWorks(cluster, a, 'friend@127.0.0.1');
 });
 
+test('a stranger with the name of a connected node, who answers `alive` with half a status', options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1');
+  const friend = await cluster.start('friend@127.0.0.1');
+  await friend.node.connect(a.node.name);
+  await eventually(() => a.node.nodes().length === 1);
+  for (const half of ['snamed:', 'snamed:\0', 'snamed:\0\x05a']) {
+    const name = framed(encodeName({ name: friend.node.name, flags: OWN_FLAGS, creation: 1 }));
+    const bytes = Buffer.concat([name, framed(Buffer.from(half, 'latin1'))]);
+    assert.equal(await raw(t, a.node.address.port, bytes).closed, '\0\x06salive');
+  }
+  assert.equal(a.node.statistics().refused.garbage, 3);
+  assert.equal(await friend.node.at(a.node.name).ping(), true);
+});
+
 test('connections that prove nothing: their number and their time are bounded', options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { maxPending: 3, setupTime: 300 });

@@ -60,17 +60,24 @@ export class EpmdServer {
     const connection = ++this.#lastConnection;
     const reader = new FrameReader(2, MAX_REQUEST_BYTES);
     const local = isLoopback(socket.remote.host) || socket.remote.host === socket.local.host;
+    /** Ended from here: what came behind the last request is not answered, however the network cut it. */
+    let over = false;
     const timer = this.#world.clock.setTimer(REQUEST_TIME, () => socket.destroy(), { background: true });
     socket.handle({
       data: (chunk) => {
+        if (over) return;
         try {
           reader.push(chunk);
           for (let body = reader.next(); body !== undefined; body = reader.next()) {
             const random = this.#world.random.uint32();
-            if (this.#step({ type: 'request', connection, body, local, random }, socket)) timer.cancel();
+            const outcome = this.#step({ type: 'request', connection, body, local, random }, socket);
+            if (outcome === 'registered') timer.cancel();
+            over = outcome === 'over';
+            if (over) return;
           }
         } catch (error) {
           if (!isBeamishError(error, 'frame_malformed')) throw error;
+          over = true;
           this.#refuse(socket, error.message);
         }
       },
@@ -82,20 +89,25 @@ export class EpmdServer {
     });
   }
 
-  /** @returns whether the connection now is that of a registered node, which stays open. */
-  #step(input: EpmdServerInput, socket: Socket): boolean {
+  /** @returns `registered`: the connection now is that of a node, and stays open. `over`: it was ended. */
+  #step(input: EpmdServerInput, socket: Socket): 'registered' | 'over' | 'open' {
     const before = this.#state.registered.size;
     const [state, effects] = stepEpmdServer(this.#state, input);
     this.#state = state;
+    let over = false;
     for (const effect of effects) {
       if (effect.type === 'refuse') {
         this.#refuse(socket, effect.why);
+        over = true;
       } else {
         socket.write(effect.bytes);
-        if (effect.then === 'end') socket.end();
+        if (effect.then === 'keep') continue;
+        socket.end();
+        over = true;
       }
     }
-    return state.registered.size > before;
+    if (over) return 'over';
+    return state.registered.size > before ? 'registered' : 'open';
   }
 
   #refuse(socket: Socket, why: string): void {

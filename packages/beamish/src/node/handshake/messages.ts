@@ -142,6 +142,7 @@ export function sameDigest(a: Uint8Array, b: Uint8Array): boolean {
 
 /** A 16-bit length and as many latin-1 characters; bytes after them are ignored (protocols 2.1). */
 function text(bytes: Buffer, at: number): string | undefined {
+  if (bytes.length < at + 2) return undefined;
   const end = at + 2 + bytes.readUInt16BE(at);
   return end <= bytes.length ? bytes.toString('latin1', at + 2, end) : undefined;
 }
