@@ -46,9 +46,13 @@ export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: Spaw
     case 'linkExit':
       kernel.later(() => kernel.find(signal.to)?.links.exited(signal.from, signal.reason));
       return;
-    case 'exit':
-      kernel.later(() => kernel.find(signal.to)?.receiveExit(signal.from, signal.reason, false));
+    case 'exit': {
+      const { to, from, reason } = signal;
+      kernel.later(() =>
+        (to instanceof Reference ? kernel.ownerOf(to) : kernel.findHere(to))?.receiveExit(from, reason, false),
+      );
       return;
+    }
     case 'monitor':
       watch(kernel, signal.from, signal.to, signal.reference, false);
       return;

@@ -274,6 +274,14 @@ export class Kernel {
     else if (isTuple(message, 2)) this.takeReply(message.at(0), message.at(1));
   }
 
+  /** Whose alias it is. */
+  ownerOf(alias: Reference): Process | undefined {
+    const number = this.references.numberOf(alias);
+    if (number === undefined || !this.#isThisLife(alias) || this.references.isForCall(alias)) return undefined;
+    const entry = this.references.get(number);
+    return entry?.message === undefined ? undefined : entry.owner;
+  }
+
   /** gen:reply/2: to the alias when the tag names one, else to the caller's pid. */
   reply(from: Tuple, reply: Term, by: Process): void {
     const [pid, tag] = from.elements;

@@ -34,8 +34,8 @@ export type Signal =
   | { readonly type: 'unlinkAck'; readonly from: Pid; readonly to: Pid; readonly id: bigint }
   /** A linked process ended. */
   | { readonly type: 'linkExit'; readonly from: Pid; readonly to: Pid; readonly reason: Term }
-  /** exit/2. */
-  | { readonly type: 'exit'; readonly from: Pid; readonly to: Pid; readonly reason: Term }
+  /** exit/2. Only OTP 28 and later send one to an alias. */
+  | { readonly type: 'exit'; readonly from: Pid; readonly to: Destination; readonly reason: Term }
   | { readonly type: 'monitor'; readonly from: Pid; readonly to: Pid | NamedProcess; readonly reference: Reference }
   | { readonly type: 'demonitor'; readonly from: Pid; readonly to: Pid | NamedProcess; readonly reference: Reference }
   /** The monitored process ended; `from` is exactly what was monitored, pid or name. */

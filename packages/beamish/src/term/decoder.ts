@@ -42,6 +42,13 @@ export interface DecodeOptions {
 export interface DecoderOptions extends DecodeOptions {
   /** The atom an ATOM_CACHE_REF (tag 82) of a distribution header means; without it the tag is refused. */
   readonly atomCache?: (index: number) => Atom | undefined;
+  /**
+   * Whether a binary of at least 256 KiB that is most of its memory may be a view of that memory: for bytes that are
+   * never written again.
+   *
+   * @default false
+   */
+  readonly largeViews?: boolean;
 }
 
 /** Canonical characters of keys of maps, for each byte of input: honest terms need fewer than 10. */
@@ -49,7 +56,7 @@ const KEY_WORK = 64;
 
 /**
  * Reads terms, one after another, out of bytes. What it returns holds copies,
- * never views, so the bytes can be reused. Every length is checked against the
+ * never views (unless `largeViews` is set), so the bytes can be reused. Every length is checked against the
  * bytes that remain before anything is allocated.
  */
 export class Decoder extends LeafReader {
@@ -62,7 +69,7 @@ export class Decoder extends LeafReader {
 
   /** @throws BeamishError `term_too_large` when there are more bytes than `maxBytes`. */
   constructor(bytes: Uint8Array, options: DecoderOptions = {}, offset = 0) {
-    super(bytes, offset, options.binaries ?? 'auto', options.atomCache);
+    super(bytes, offset, options.binaries ?? 'auto', options.atomCache, options.largeViews ?? false);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
     this.#maxElements = checkLimit('maxElements', options.maxElements, DEFAULT_MAX_ELEMENTS, 0xffff_ffff);
     this.#elementsLeft = this.#maxElements;

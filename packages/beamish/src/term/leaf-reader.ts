@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { BeamishError } from '../error/index.ts';
 import type { Atom } from './atom.ts';
 import { Pid, Port, Reference } from './identifiers.ts';
@@ -11,12 +12,16 @@ const MAX_BIG_BYTES = 1024 * 1024;
 /** V8 makes no longer string; such a binary stays bytes. */
 const MAX_TEXT = 0x1fff_ffe8;
 
+/** Below this, a copy costs less than what a view keeps alive; see `DecoderOptions.largeViews`. */
+const LARGE_VIEW = 256 * 1024;
+
 const texts = new TextCache();
 
 /** Reads the terms that hold no others. */
 export class LeafReader extends ByteReader {
   readonly #binaries: 'auto' | 'string' | 'bytes';
   readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
+  readonly #largeViews: boolean;
   /** References to the atom cache so far. */
   protected cacheRefs = 0;
 
@@ -25,10 +30,12 @@ export class LeafReader extends ByteReader {
     offset: number,
     binaries: 'auto' | 'string' | 'bytes',
     atomCache: ((index: number) => Atom | undefined) | undefined,
+    largeViews: boolean,
   ) {
     super(bytes, offset);
     this.#binaries = binaries;
     this.#atomCache = atomCache;
+    this.#largeViews = largeViews;
   }
 
   /** An integer of `count` bytes of magnitude, least significant first, after a sign byte. */
@@ -69,13 +76,27 @@ export class LeafReader extends ByteReader {
 
   protected binary(): string | Uint8Array {
     const length = this.readUint32();
-    if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.readBytes(length);
+    if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.#bytes(length);
     const at = this.skip(length);
-    const text = length <= CACHED_BYTES ? texts.text(this.source, at, length) : utf8Text(this.source, at, at + length);
+    const text = this.#text(at, length);
     if (text !== undefined) return text;
     if (this.#binaries === 'string') this.malformed(at, 'a binary that is not UTF-8, where only strings are allowed');
     this.at = at;
-    return this.readBytes(length);
+    return this.#bytes(length);
+  }
+
+  #text(at: number, length: number): string | undefined {
+    const source = this.source;
+    if (length <= CACHED_BYTES) return texts.text(source, at, length);
+    // Where there is much, to look first costs little, and a text made in vain costs much.
+    if (length >= LARGE_VIEW && !isUtf8(source.subarray(at, at + length))) return undefined;
+    return utf8Text(source, at, at + length);
+  }
+
+  #bytes(length: number): Uint8Array {
+    const memory = this.source.buffer;
+    if (!this.#largeViews || length < LARGE_VIEW || length * 2 < memory.byteLength) return this.readBytes(length);
+    return new Uint8Array(memory, this.source.byteOffset + this.skip(length), length);
   }
 
   protected bits(start: number): Uint8Array | BitString {
@@ -84,7 +105,7 @@ export class LeafReader extends ByteReader {
     // As OTP: no bits exactly where there is no byte.
     if (bits > 8 || (bits === 0) !== (length === 0))
       this.malformed(start, `${bits} bits in the last of ${length} bytes`);
-    const bytes = this.readBytes(length);
+    const bytes = bits === 8 ? this.#bytes(length) : this.readBytes(length);
     if (bits === 0 || bits === 8) return bytes;
     bytes[length - 1] = bytes[length - 1]! & (0xff << (8 - bits));
     return new BitString(bytes, bits);

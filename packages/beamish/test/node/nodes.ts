@@ -56,7 +56,7 @@ export class RawPeer {
 
   static connect(
     t: T,
-    to: Node,
+    to: Pick<Node, 'name' | 'address'>,
     fields: Partial<HandshakeConfig> & { name: string; cookie?: string },
   ): Promise<RawPeer> {
     const config: HandshakeConfig = {

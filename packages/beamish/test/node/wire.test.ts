@@ -53,6 +53,8 @@ const signals: Signal[] = [
   { type: 'unlinkAck', from, to, id: 1n },
   { type: 'linkExit', from, to, reason: atom('normal') },
   { type: 'exit', from, to, reason: tuple(atom('shutdown'), 'why') },
+  { type: 'exit', from, to: reference, reason: atom('to_an_alias') },
+  { type: 'exit', from, to: named, reason: atom('to_a_name') },
   { type: 'groupLeader', from, to },
   { type: 'monitor', from, to, reference },
   { type: 'monitor', from, to: named, reference },
@@ -113,6 +115,23 @@ test('a large payload goes in fragments, and small messages behind it are whole'
   assert.ok(parts.every((length) => length <= 65_536 + 200));
 });
 
+test('large bytes are not copied out of the message that they are most of; small ones never pin it', () => {
+  const view = (message: Term): Uint8Array => {
+    const [signal] = carry([{ type: 'message', from, to, message }], true, true, 60_000);
+    assert.ok(signal?.type === 'message');
+    const bytes = Array.isArray(signal.message) ? signal.message[0] : signal.message;
+    assert.ok(bytes instanceof Uint8Array);
+    return bytes;
+  };
+  const large = Buffer.alloc(400_000, 0xff);
+  const got = view(large);
+  assert.ok(large.equals(got));
+  assert.ok(got.buffer.byteLength > got.length && got.buffer.byteLength < got.length + 100_000);
+  const half = view([new Uint8Array(300_000), new Uint8Array(400_000)]);
+  assert.equal(half.buffer.byteLength, half.length);
+  assert.equal(view(new Uint8Array(200_000)).buffer.byteLength, 200_000);
+});
+
 test('what was kept does not change with the next signal', () => {
   const encoder = new SignalEncoder(anyone);
   const kept = keep(encoder.encode({ type: 'message', from, to, message: 'first' }));
@@ -155,6 +174,21 @@ test('variants with a trace token, and those before payloads (protocols 3.4)', (
       tuple(32, reference, to, 3, from, token),
       { type: 'spawnReply', reference, to, link: true, monitor: true, result: from },
     ],
+    // ALTACT_SIG_SEND: 1 priority, 2 token, 4 alias, 8 name, 16 exit; what is not known is left alone.
+    [tuple(37, 0, from, to), { type: 'message', from, to, message: 'payload' }],
+    [tuple(37, 1, from, to), { type: 'message', from, to, message: 'payload' }],
+    [tuple(37, 3, from, to, token), { type: 'message', from, to, message: 'payload' }],
+    [tuple(37, 5, from, reference), { type: 'message', from, to: reference, message: 'payload' }],
+    [tuple(37, 6, from, reference, token), { type: 'message', from, to: reference, message: 'payload' }],
+    [tuple(37, 9, from, atom('server')), { type: 'message', from, to: named, message: 'payload' }],
+    [tuple(37, 10, from, atom('server'), token), { type: 'message', from, to: named, message: 'payload' }],
+    [tuple(37, 17, from, to), { type: 'exit', from, to, reason: 'payload' }],
+    [tuple(37, 21, from, reference), { type: 'exit', from, to: reference, reason: 'payload' }],
+    [tuple(37, 23, from, reference, token), { type: 'exit', from, to: reference, reason: 'payload' }],
+    [
+      tuple(37, 2n ** 80n + 9n, from, atom('server'), 1, 2, 3),
+      { type: 'message', from, to: named, message: 'payload' },
+    ],
     // `nil` and `undefined` are names too.
     [tuple(6, from, empty, null), { type: 'message', from, to: { name: 'nil', node: own }, message: 'payload' }],
   ];
@@ -169,7 +203,15 @@ test('what the protocol does not allow', () => {
   const cases: [Term, Term?][] = [
     [tuple(99, from, to)],
     [tuple(5)],
-    [tuple(37, 0, from, to)],
+    [tuple(37, 0, from)],
+    [tuple(37, -1, from, to)],
+    [tuple(37, 'flags', from, to)],
+    [tuple(37, 2, from, to)],
+    [tuple(37, 4, from, to)],
+    [tuple(37, 8, from, to)],
+    [tuple(37, 12, from, reference)],
+    [tuple(37, 0, from, reference)],
+    [tuple(37, 16, stranger, to)],
     [tuple()],
     [[1, 2]],
     [tuple(1, from)],

@@ -1,8 +1,9 @@
 import { BeamishError } from '../../error/index.ts';
-import type { NamedProcess, Signal } from '../../process/signal.ts';
+import type { Destination, NamedProcess, Signal } from '../../process/signal.ts';
+import { wireAtom } from '../../term/atom.ts';
 import { Atom, atom, atomName, formatTerm, isTuple, Pid, Reference, tuple } from '../../term/index.ts';
 import type { Encoder, Term } from '../../term/index.ts';
-import { ALIAS, CALLS, SPAWN } from '../flags.ts';
+import { ALIAS, ALTACT_SIG, CALLS, SPAWN } from '../flags.ts';
 
 /** Control messages of the distribution and the signals they are (protocols 3.4). */
 
@@ -11,6 +12,8 @@ const SMALL_INTEGER = 97;
 /** Beamish's own operations, for who announces the flag CALLS: `{200, From, ToPidOrName, Reference}` and the request; `{201, Reference}` and the reply. */
 const CALL = 200;
 const REPLY = 201;
+/** Flags of ALTACT_SIG_SEND; 1, a priority message, changes nothing here. */
+const FLAG = { token: 2, alias: 4, name: 8, exit: 16 } as const;
 const EMPTY_ATOM = Uint8Array.of(119, 0);
 
 /** What follows a control message. */
@@ -41,7 +44,9 @@ export function writeControl(out: Encoder, signal: Signal, anyone: Pid): Payload
       write(out, 24, signal.from, signal.to);
       return { term: signal.reason };
     case 'exit':
-      write(out, 26, signal.from, signal.to);
+      if (signal.to instanceof Pid) write(out, 26, signal.from, signal.to);
+      else if (signal.to instanceof Reference) write(out, 37, FLAG.alias | FLAG.exit, signal.from, signal.to);
+      else write(out, 37, FLAG.name | FLAG.exit, signal.from, nameOrPid(signal.to));
       return { term: signal.reason };
     case 'groupLeader':
       return write(out, 7, signal.from, signal.to);
@@ -71,6 +76,7 @@ export function writeControl(out: Encoder, signal: Signal, anyone: Pid): Payload
 export function neededFlags(signal: Signal): bigint {
   if (signal.type === 'message') return signal.to instanceof Reference ? ALIAS : 0n;
   if (signal.type === 'call' || signal.type === 'reply') return CALLS;
+  if (signal.type === 'exit') return signal.to instanceof Pid ? 0n : ALTACT_SIG;
   return signal.type === 'spawnRequest' ? SPAWN : 0n;
 }
 
@@ -90,7 +96,7 @@ function writeMessage(out: Encoder, signal: Signal & { type: 'message' }, anyone
     head(out, 6, 4);
     out.writeTerm(from ?? anyone);
     out.writeBytes(EMPTY_ATOM);
-    out.writeTerm(atom(to.name));
+    out.writeTerm(wireAtom(to.name));
   }
   return { term: signal.message };
 }
@@ -107,8 +113,9 @@ function write(out: Encoder, op: number, ...fields: Term[]): undefined {
   for (const field of fields) out.writeTerm(field);
 }
 
-function nameOrPid(process: Pid | NamedProcess): Pid | Atom | Term {
-  return process instanceof Pid ? process : atom(process.name);
+/** A peer may have made the name up, and many of them (in monitors of nobody): none stays in memory for it. */
+function nameOrPid(process: Pid | NamedProcess): Pid | Atom {
+  return process instanceof Pid ? process : wireAtom(process.name);
 }
 
 /** Both ends of a connection. */
@@ -196,6 +203,8 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
       };
     case REPLY:
       return { type: 'reply', node: ends.peer, to: fields.reference(1, 2), reply: payload() };
+    case 37:
+      return fields.alternative(payload);
     default:
       return malformed(`the unknown control operation ${typeof op === 'number' ? op : '(no number)'}`);
   }
@@ -298,6 +307,26 @@ class Fields {
     };
   }
 
+  /**
+   * ALTACT_SIG_SEND of OTP 28: a message or an exit to a process, a name or an alias, by flags. Flags and fields that are
+   * not known are left alone, as OTP's own reader does. A priority message is one like any other here.
+   */
+  alternative(payload: () => Term): Signal {
+    const flags = this.#fields[1];
+    if (!isNatural(flags)) return this.#wrong(1, 'flags');
+    const has = (flag: number): boolean => (BigInt(flags) & BigInt(flag)) !== 0n;
+    if (this.#fields.length < (has(FLAG.token) ? 5 : 4)) return this.#wrong(3, 'complete');
+    const to = this.#alternativeTo(has(FLAG.alias), has(FLAG.name));
+    if (has(FLAG.exit)) return { type: 'exit', from: this.sender(2), to, reason: payload() };
+    return { type: 'message', from: this.pid(2), to, message: payload() };
+  }
+
+  #alternativeTo(alias: boolean, name: boolean): Destination {
+    if (alias && name) return this.#wrong(1, 'one kind of receiver');
+    if (alias) return this.reference(3);
+    return name ? { name: this.atom(3), node: this.#ends.own } : this.pid(3);
+  }
+
   #arity(arity: number | undefined): void {
     if (arity !== undefined && this.#fields.length !== arity) {
       malformed(`control operation ${formatTerm(this.#fields[0])} with ${this.#fields.length} fields, not ${arity}`);
@@ -309,9 +338,13 @@ class Fields {
   }
 }
 
+function isNatural(term: Term): term is number | bigint {
+  return typeof term === 'bigint' ? term >= 0n : typeof term === 'number' && Number.isSafeInteger(term) && term >= 0;
+}
+
 /** `true`, `nil` and the like are atoms too, and are JavaScript's own values. */
 function asAtom(term: Term, name: string): Atom {
-  return term instanceof Atom ? term : atom(name);
+  return term instanceof Atom ? term : wireAtom(name);
 }
 
 function malformed(message: string): never {

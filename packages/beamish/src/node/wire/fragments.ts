@@ -1,7 +1,10 @@
 import { BeamishError } from '../../error/index.ts';
+import type { AtomCache, AtomList } from './atom-cache.ts';
 
 /** Sequences of one peer that may be incomplete at one time: a BEAM has one per process that is sending a large message. */
 const MAX_OPEN = 4096;
+/** What all of them may take together, in messages of the largest size allowed. */
+const MAX_OPEN_SIZE = 4;
 /** `131 69` or `131 70`, then two 64-bit numbers. */
 const HEAD = 18;
 
@@ -13,62 +16,93 @@ export const FRAGMENT_BYTES = 65_536;
 interface Sequence {
   /** The id that must come next; ids count down, 1 completes. */
   next: bigint;
-  readonly parts: Uint8Array[];
-  bytes: number;
+  buffer: Uint8Array;
+  length: number;
+  readonly atoms: AtomList;
+}
+
+/** A message put together: its terms, and the atoms that its first fragment listed. */
+export interface Whole {
+  readonly bytes: Uint8Array;
+  /** Where the terms begin. */
+  readonly at: number;
+  readonly atoms: AtomList;
 }
 
 /**
- * Puts fragments together (protocols 3.3). What a peer keeps open is bounded by the limit for one message, twice: more
- * than that is no sender that means well.
+ * Puts fragments together (protocols 3.3), each byte copied once. What a peer keeps open is bounded, in number and in
+ * bytes: more than that is no sender that means well.
  */
 export class Fragments {
   readonly #open = new Map<bigint, Sequence>();
   readonly #maxBytes: number;
-  #bytes = 0;
+  readonly #cache: AtomCache;
+  #reserved = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, cache: AtomCache) {
     this.#maxBytes = maxBytes;
+    this.#cache = cache;
   }
 
   /**
-   * Takes a frame that begins with 131 69 or 131 70; the frame's memory may be reused afterwards.
-   * @returns what follows the head (count of atoms, control, payload) when the message is complete
+   * Takes a frame that begins with 131 69 or 131 70; the frame's memory may be reused afterwards, when the message that it
+   * completes was read.
    * @throws BeamishError `frame_malformed`
    */
-  add(frame: Uint8Array): Uint8Array | undefined {
+  add(frame: Uint8Array): Whole | undefined {
     if (frame.length < HEAD) malformed('a fragment without its numbers');
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
     const sequenceId = view.getBigUint64(2);
     const id = view.getBigUint64(10);
-    const part = frame.subarray(HEAD);
-    if (frame[1] === FIRST_FRAGMENT) {
-      if (this.#open.has(sequenceId)) malformed('a sequence of fragments that began twice');
-      if (id === 0n) malformed('a fragment with id 0');
-      // Sequence 0 is not a sequence (protocols 3.3), and one fragment is the whole.
-      if (id === 1n) return part;
-      if (this.#open.size >= MAX_OPEN) malformed(`more than ${MAX_OPEN} incomplete messages`);
-      this.#open.set(sequenceId, { next: id - 1n, parts: [this.#keep(part)], bytes: part.length });
-      return undefined;
-    }
-    const sequence = this.#open.get(sequenceId);
-    if (sequence === undefined || sequence.next !== id) return malformed('a fragment out of order');
-    if (sequence.bytes + part.length > this.#maxBytes) {
-      malformed(`a message in fragments of more than ${this.#maxBytes} bytes`);
-    }
-    sequence.next = id - 1n;
-    sequence.bytes += part.length;
-    sequence.parts.push(this.#keep(part));
-    if (id > 1n) return undefined;
-    this.#open.delete(sequenceId);
-    this.#bytes -= sequence.bytes;
-    return Buffer.concat(sequence.parts, sequence.bytes);
+    return frame[1] === FIRST_FRAGMENT ? this.#begin(sequenceId, id, frame) : this.#goOn(sequenceId, id, frame);
   }
 
-  #keep(part: Uint8Array): Uint8Array {
-    this.#bytes += part.length;
-    if (this.#bytes > 2 * this.#maxBytes) malformed('too many bytes of incomplete messages');
-    // Not `slice`: that of a Buffer is a view.
-    return new Uint8Array(part);
+  #begin(sequenceId: bigint, id: bigint, frame: Uint8Array): Whole | undefined {
+    if (this.#open.has(sequenceId)) malformed('a sequence of fragments that began twice');
+    if (id === 0n) malformed('a fragment with id 0');
+    // Now, not when the message is complete: until then other frames may give the slots to other atoms.
+    const at = this.#cache.readList(frame, HEAD);
+    const atoms = this.#cache.listed;
+    // Sequence 0 is not a sequence (protocols 3.3), and one fragment is the whole.
+    if (id === 1n) return { bytes: frame, at, atoms };
+    if (this.#open.size >= MAX_OPEN) malformed(`more than ${MAX_OPEN} incomplete messages`);
+    const part = frame.subarray(at);
+    // All fragments but the last are of one size, by custom. A lie costs its sender's budget, and no memory until bytes come.
+    const size = Math.min(Number(id) * part.length, this.#maxBytes);
+    const sequence = { next: id - 1n, buffer: this.#reserve(Math.max(size, part.length)), length: 0, atoms };
+    this.#open.set(sequenceId, sequence);
+    this.#keep(sequence, part);
+    return undefined;
+  }
+
+  #goOn(sequenceId: bigint, id: bigint, frame: Uint8Array): Whole | undefined {
+    const sequence = this.#open.get(sequenceId);
+    if (sequence === undefined || sequence.next !== id) return malformed('a fragment out of order');
+    sequence.next = id - 1n;
+    this.#keep(sequence, frame.subarray(HEAD));
+    if (id > 1n) return undefined;
+    this.#open.delete(sequenceId);
+    this.#reserved -= sequence.buffer.length;
+    return { bytes: sequence.buffer.subarray(0, sequence.length), at: 0, atoms: sequence.atoms };
+  }
+
+  #keep(sequence: Sequence, part: Uint8Array): void {
+    const needed = sequence.length + part.length;
+    if (needed > this.#maxBytes) malformed(`a message in fragments of more than ${this.#maxBytes} bytes`);
+    const { buffer } = sequence;
+    if (needed > buffer.length) {
+      this.#reserved -= buffer.length;
+      sequence.buffer = this.#reserve(Math.min(needed * 2, this.#maxBytes));
+      sequence.buffer.set(buffer.subarray(0, sequence.length));
+    }
+    sequence.buffer.set(part, sequence.length);
+    sequence.length = needed;
+  }
+
+  #reserve(size: number): Uint8Array {
+    this.#reserved += size;
+    if (this.#reserved > MAX_OPEN_SIZE * this.#maxBytes) malformed('too many bytes of incomplete messages');
+    return Buffer.allocUnsafeSlow(size);
   }
 }
 

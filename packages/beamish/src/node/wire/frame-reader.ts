@@ -1,12 +1,15 @@
 import { BeamishError } from '../../error/index.ts';
 
 const EMPTY = new Uint8Array(0);
-/** A frame that arrives in pieces gets this much memory before its bytes come: a claimed length alone costs no more. */
-const FIRST_ALLOCATION = 64 * 1024;
+/** Frames of up to this size that span chunks are put together in memory that is used again and again. */
+const REUSED = 128 * 1024;
+/** A claimed length alone costs no more memory; when so much has come, the rest is believed. */
+const BELIEVED = 1024 * 1024;
 
 /**
  * Cuts a byte stream into frames of a length prefix and a body (protocols 2.1, 3, 14). A frame that lies in one chunk is
- * given as a view of it; one that spans several is copied once. The view is valid until the next `push`.
+ * given as a view of it; one that spans several is copied once. The view is valid until the next `next` or `push`; one of
+ * more than 128 KiB stays.
  */
 export class FrameReader {
   #prefix: 2 | 4;
@@ -16,6 +19,7 @@ export class FrameReader {
   #prefixRead = 0;
   #length = 0;
   #partial: Uint8Array = EMPTY;
+  #reused: Uint8Array = EMPTY;
   #have = 0;
 
   constructor(prefix: 2 | 4, maxBytes: number) {
@@ -62,10 +66,10 @@ export class FrameReader {
 
   #collect(chunk: Uint8Array, count: number, length: number): Uint8Array | undefined {
     const needed = this.#have + count;
-    if (this.#partial.length < needed || this.#have === 0) {
-      const grown = new Uint8Array(Math.min(length, Math.max(needed * 2, FIRST_ALLOCATION)));
-      grown.set(this.#partial.subarray(0, this.#have));
-      this.#partial = grown;
+    if (this.#partial.length < needed) {
+      const larger = this.#room(length, needed);
+      larger.set(this.#partial.subarray(0, this.#have));
+      this.#partial = larger;
     }
     this.#partial.set(chunk.subarray(this.#at, this.#at + count), this.#have);
     this.#at += count;
@@ -75,6 +79,13 @@ export class FrameReader {
     this.#partial = EMPTY;
     this.#restart();
     return frame;
+  }
+
+  #room(length: number, needed: number): Uint8Array {
+    if (length > REUSED)
+      return Buffer.allocUnsafeSlow(needed < BELIEVED ? Math.min(length, Math.max(needed * 2, REUSED)) : length);
+    if (this.#reused.length < length) this.#reused = Buffer.allocUnsafeSlow(length);
+    return this.#reused;
   }
 
   #restart(): void {

@@ -2,6 +2,7 @@ import { BeamishError } from '../../error/index.ts';
 import type { Signal } from '../../process/signal.ts';
 import { atom, Decoder, Encoder, formatTerm, tuple } from '../../term/index.ts';
 import type { Pid, Term } from '../../term/index.ts';
+import { AtomCache } from './atom-cache.ts';
 import { neededFlags, readSignal, writeControl, type Ends } from './control.ts';
 import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT } from './fragments.ts';
 
@@ -146,29 +147,33 @@ export interface PacketLimits {
 /** Reads the frames of one peer: both forms, and fragments. */
 export class PacketReader {
   readonly #ends: Ends;
+  readonly #cache = new AtomCache();
   readonly #fragments: Fragments;
   /** One for all frames: a new one costs as much as a small frame. */
   readonly #decoder: Decoder;
   #versions = false;
 
   constructor(ends: Ends, limits: PacketLimits) {
+    const { maxBytes } = limits;
     this.#ends = ends;
-    this.#fragments = new Fragments(limits.maxBytes);
-    this.#decoder = new Decoder(NOTHING, { maxBytes: limits.maxBytes });
+    this.#fragments = new Fragments(maxBytes, this.#cache);
+    this.#decoder = new Decoder(NOTHING, { maxBytes, largeViews: true, atomCache: this.#cache.atomAt });
   }
 
   /**
-   * @param frame not empty (that is a tick); its memory may be reused afterwards
+   * @param frame not empty (that is a tick); its memory may be reused afterwards, unless it has 256 KiB or more
    * @returns the signal, or undefined for a fragment of one that is not complete
    * @throws BeamishError `frame_malformed`, `term_malformed`, `term_too_large`: the connection cannot go on (protocols 3.6)
    */
   read(frame: Uint8Array): Signal | undefined {
     if (frame[0] === PASS_THROUGH) return this.#signal(frame, 1, true);
     if (frame[0] === VERSION) {
-      if (frame[1] === HEADER) return this.#signal(frame, afterHeader(frame, 2), false);
+      if (frame[1] === HEADER) return this.#signal(frame, this.#cache.readList(frame, 2), false);
       if (frame[1] === FIRST_FRAGMENT || frame[1] === NEXT_FRAGMENT) {
         const whole = this.#fragments.add(frame);
-        return whole === undefined ? undefined : this.#signal(whole, afterHeader(whole, 0), false);
+        if (whole === undefined) return undefined;
+        this.#cache.listed = whole.atoms;
+        return this.#signal(whole.bytes, whole.at, false);
       }
     }
     throw new BeamishError('frame_malformed', 'a frame that begins like none of the protocol');
@@ -191,11 +196,4 @@ export class PacketReader {
     }
     return this.#decoder.readTerm();
   };
-}
-
-/** The atom cache was not negotiated, so the header lists no atoms (protocols 3.2). */
-function afterHeader(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== 0)
-    throw new BeamishError('frame_malformed', 'a distribution header with atoms, which was not agreed');
-  return at + 1;
 }
