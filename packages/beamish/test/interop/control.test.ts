@@ -7,6 +7,7 @@ import { atom, formatTerm, isAtom, tuple } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
@@ -42,68 +43,81 @@ function sink(a: TestNode, name: string): { pid: Pid; got: Term[] } {
   return { pid, got };
 }
 
-test(
-  'protocols 3.4, BEAM to us: send, reg_send, alias, monitor by pid and name, demonitor, link, unlink, exit, exit2, group leader',
-  options,
-  async (t) => {
-    const { a, beam } = await both(t);
-    await a.node.spawn(Echo, [], { name: 'echo' });
-    const { pid, got } = sink(a, 'sink');
-    const at = `'a@127.0.0.1'`;
-    // 6, 22
+test('what a BEAM tells a process of ours', options, async (t) => {
+  const { a, beam } = await both(t);
+  await a.node.spawn(Echo, [], { name: 'echo' });
+  const { pid, got } = sink(a, 'sink');
+  const at = `'a@127.0.0.1'`;
+  await t.test(row('3.4', 'erl to us', 'messages to a name arrive in their order'), async () => {
     assert.equal(
       await beam.eval(`{sink, ${at}} ! {hello, [1,2]}, {sink, ${at}} ! second, erpc:cast(${at}, none, none, []), ok`),
       'ok',
     );
     await eventually(() => got.length === 2);
     assert.equal(formatTerm(got[0]), '{hello,[1,2]}');
-    // 19 by name with reply through the alias (33), and by pid
-    assert.equal(await beam.eval(`gen_server:call({echo, ${at}}, {echo, #{a => <<"b">>}})`), '#{a => <<"b">>}');
-    assert.equal(await beam.eval(`gen_server:multi_call([${at}], echo, {echo, 7})`), `{[{'a@127.0.0.1',7}],[]}`);
-    // 19 to nobody: at once
+  });
+  await t.test(
+    row('3.4 A2', 'erl to us', 'gen_server:call, whose tag is an alias, and multi_call are answered'),
+    async () => {
+      assert.equal(await beam.eval(`gen_server:call({echo, ${at}}, {echo, #{a => <<"b">>}})`), '#{a => <<"b">>}');
+      assert.equal(await beam.eval(`gen_server:multi_call([${at}], echo, {echo, 7})`), `{[{'a@127.0.0.1',7}],[]}`);
+    },
+  );
+  await t.test(row('3.5', 'erl to us', 'a monitor of a name that nobody has: noproc, at once'), async () => {
     assert.equal(
       await beam.eval(
         `R = monitor(process, {nobody, ${at}}), receive {'DOWN', R, process, What, Why} -> {What, Why} end`,
       ),
       `{{nobody,'a@127.0.0.1'},noproc}`,
     );
-    // 19, 20, 28: a demonitored one is silent, the other tells the reason
-    const down = `
+  });
+  await t.test(
+    row(
+      '3.4 3.5',
+      'erl to us',
+      'monitors by pid and by name tell the reason, one taken back is silent; exit/2 is trapped',
+    ),
+    async () => {
+      const down = `
     Sink = rpc:call(${at}, help, sink, []),
     R1 = monitor(process, Sink), R2 = monitor(process, {sink, ${at}}), demonitor(R1),
     exit(Sink, hello), Sink ! stop,
     receive {'DOWN', R, process, W, Why} -> {R =:= R2, W, Why, receive {'DOWN', R1, _, _, _} -> late after 100 -> quiet end} end`;
-    a.node.expose('help', { sink: () => pid });
-    a.node.runtime.monitor(pid, () => {});
-    const answer = beam.eval(down);
-    // 26: exit/2 is trapped
-    await eventually(
-      () => got.some((term) => formatTerm(term) === '{exit,hello}') && got.some((term) => isAtom(term, 'stop')),
-    );
-    a.node.runtime.exit(pid, atom('kill'));
-    assert.equal(await answer, `{true,{sink,'a@127.0.0.1'},killed,quiet}`);
-    // 1, 24: link, and the exit of either side
-    const second = sink(a, 'second');
-    a.node.expose('help2', { sink: () => second.pid });
-    assert.equal(
-      await beam.eval(
-        `process_flag(trap_exit, true), S = rpc:call(${at}, help2, sink, []), link(S), S ! linked, {links, L} = process_info(self(), links), lists:member(S, L)`,
-      ),
-      'true',
-    );
-    // The evaluating process ended: its link told.
-    await eventually(() => second.got.length === 2);
-    assert.equal(second.got.map((term) => formatTerm(term)).join(' '), 'linked {exit,normal}');
-    // 35, 36: after unlink nothing comes
-    assert.equal(
-      await beam.eval(
-        `S = rpc:call(${at}, help2, sink, []), link(S), unlink(S), S ! unlinked, process_info(self(), links)`,
-      ),
-      '{links,[]}',
-    );
-    await eventually(() => second.got.length === 3);
-    assert.ok(a.node.runtime.processes().find((info) => info.pid.equals(second.pid))?.links.length === 0);
-    // link to the dead: noproc
+      a.node.expose('help', { sink: () => pid });
+      a.node.runtime.monitor(pid, () => {});
+      const answer = beam.eval(down);
+      await eventually(
+        () => got.some((term) => formatTerm(term) === '{exit,hello}') && got.some((term) => isAtom(term, 'stop')),
+      );
+      a.node.runtime.exit(pid, atom('kill'));
+      assert.equal(await answer, `{true,{sink,'a@127.0.0.1'},killed,quiet}`);
+    },
+  );
+  const second = sink(a, 'second');
+  await t.test(
+    row('3.4 3.5', 'erl to us', 'a link tells the end of the BEAM’s process; unlink undoes it'),
+    async () => {
+      a.node.expose('help2', { sink: () => second.pid });
+      assert.equal(
+        await beam.eval(
+          `process_flag(trap_exit, true), S = rpc:call(${at}, help2, sink, []), link(S), S ! linked, {links, L} = process_info(self(), links), lists:member(S, L)`,
+        ),
+        'true',
+      );
+      // The evaluating process ended: its link told.
+      await eventually(() => second.got.length === 2);
+      assert.equal(second.got.map((term) => formatTerm(term)).join(' '), 'linked {exit,normal}');
+      assert.equal(
+        await beam.eval(
+          `S = rpc:call(${at}, help2, sink, []), link(S), unlink(S), S ! unlinked, process_info(self(), links)`,
+        ),
+        '{links,[]}',
+      );
+      await eventually(() => second.got.length === 3);
+      assert.ok(a.node.runtime.processes().find((info) => info.pid.equals(second.pid))?.links.length === 0);
+    },
+  );
+  await t.test(row('3.5', 'erl to us', 'a link to a dead process: noproc'), async () => {
     a.node.runtime.exit(second.pid, atom('kill'));
     await eventually(() => !a.node.runtime.isAlive(second.pid));
     assert.equal(
@@ -112,22 +126,31 @@ test(
       ),
       'noproc',
     );
-    // 7: taken, and without consequence
-    const third = sink(a, 'third');
-    a.node.expose('help3', { sink: () => third.pid });
-    assert.equal(await beam.eval(`group_leader(self(), rpc:call(${at}, help3, sink, []))`), 'true');
-    // a crash is the reason of the monitor
+  });
+  await t.test(
+    row('3.4', 'erl to us', 'group_leader/2 for a process of ours is taken, without consequence'),
+    async () => {
+      const third = sink(a, 'third');
+      a.node.expose('help3', { sink: () => third.pid });
+      assert.equal(await beam.eval(`group_leader(self(), rpc:call(${at}, help3, sink, []))`), 'true');
+    },
+  );
+  await t.test(row('5.5', 'erl to us', 'a call that throws ends with the error as its reason'), async () => {
     assert.match(
       await beam.eval(`catch gen_server:call({echo, ${at}}, crash)`),
       /js_error,<<"Error">>,<<"as it was asked">>/,
     );
-    assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
-    assert.equal(a.events.length, 1);
-  },
-);
+  });
+  assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
+  assert.equal(a.events.length, 1);
+});
 
 test(
-  'protocols 3.4, 29-32, BEAM to us: spawn, spawn_link, spawn_monitor of what is exposed, and of what is not',
+  row(
+    '3.5 A7',
+    'erl to us',
+    'spawn, spawn_link, spawn_monitor, spawn_request are answered: what is exposed runs, else notsup',
+  ),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -177,7 +200,7 @@ test(
 );
 
 test(
-  'protocols 3.4, we to the BEAM: send, monitor, demonitor, link, unlink, exit, exit2, spawn',
+  row('3.4 3.5', 'us to erl', 'send, monitor, demonitor, link, unlink, exit, exit/2, spawn; a message of a megabyte'),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -256,7 +279,7 @@ test(
 );
 
 test(
-  'protocols 3.3, BEAM to us: large messages in fragments, of several processes at once, small ones between',
+  row('3.1 3.3', 'erl to us', 'large messages in fragments, of several processes at once, small ones between'),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -280,68 +303,80 @@ test(
   },
 );
 
-test('protocols 3.6: what a BEAM would close for does not leave us; what it sends we survive', options, async (t) => {
-  const { a, beam } = await both(t);
-  await a.node.spawn(Echo, [], { name: 'echo' });
-  const at = `'a@127.0.0.1'`;
-  const terms = [
-    '[]',
-    '"text"',
-    '<<1:3>>',
-    '{}',
-    '#{}',
-    '#{1 => a, 1.0 => b, <<"k">> => c, {t} => d}',
-    '[a | b]',
-    '1 bsl 70',
-    '-(1 bsl 70)',
-    '1.0',
-    '-0.0',
-    `''`,
-    `'ÄÖ'`,
-    'self()',
-    'make_ref()',
-    'fun lists:map/2',
-    'lists:seq(1, 300)',
-    '[1,2,3|x]',
-    'nil',
-    'undefined',
-    'list_to_atom(lists:duplicate(255, $x))',
-    'hd(erlang:ports())',
-    'fun(X) -> X end',
-  ];
-  for (const term of terms)
-    assert.equal(await beam.eval(`T = ${term}, T =:= gen_server:call({echo, ${at}}, {echo, T})`), 'true', term);
-  assert.equal(a.events.length, 1);
-});
+test(
+  row('4 A14', 'erl to us', 'terms of every kind come back =:=, also -0.0, a map with keys 1 and 1.0, a fun, a port'),
+  options,
+  async (t) => {
+    const { a, beam } = await both(t);
+    await a.node.spawn(Echo, [], { name: 'echo' });
+    const at = `'a@127.0.0.1'`;
+    const terms = [
+      '[]',
+      '"text"',
+      '<<1:3>>',
+      '{}',
+      '#{}',
+      '#{1 => a, 1.0 => b, <<"k">> => c, {t} => d}',
+      '[a | b]',
+      '1 bsl 70',
+      '-(1 bsl 70)',
+      '1.0',
+      '-0.0',
+      `''`,
+      `'ÄÖ'`,
+      'self()',
+      'make_ref()',
+      'fun lists:map/2',
+      'lists:seq(1, 300)',
+      '[1,2,3|x]',
+      'nil',
+      'undefined',
+      'list_to_atom(lists:duplicate(255, $x))',
+      'hd(erlang:ports())',
+      'fun(X) -> X end',
+    ];
+    for (const term of terms)
+      assert.equal(await beam.eval(`T = ${term}, T =:= gen_server:call({echo, ${at}}, {echo, T})`), 'true', term);
+    assert.equal(a.events.length, 1);
+  },
+);
 
-test('protocols 5.4: two BEAMs with our hidden node: global:sync and global names do not hang', options, async (t) => {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const one = await Beam.start({ name: 'one@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-  const two = await Beam.start({ name: 'two@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-  await a.node.connect('one@127.0.0.1');
-  assert.equal(await two.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
-  assert.equal(await one.eval(`net_adm:ping('two@127.0.0.1')`), 'pong');
-  assert.equal(await one.eval('global:sync()'), 'ok');
-  assert.equal(await two.eval('global:sync()'), 'ok');
-  assert.equal(await one.eval('global:register_name(x, whereis(init))'), 'yes');
-  assert.equal(await two.eval('is_pid(global:whereis_name(x))'), 'true');
-  assert.equal(await two.eval('global:trans({lock, self()}, fun() -> done end)'), 'done');
-  assert.equal(await one.eval('nodes()'), `['two@127.0.0.1']`);
-  // The severing of our link concerns nobody else.
-  a.node.disconnect('one@127.0.0.1');
-  assert.equal(await one.eval('global:sync()'), 'ok');
-  assert.equal(await one.eval('nodes()'), `['two@127.0.0.1']`);
-});
+test(
+  row('5.4', 'erl and us', 'two BEAMs with our hidden node: global:sync, names and locks do not hang'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    const one = await Beam.start({ name: 'one@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const two = await Beam.start({ name: 'two@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    await a.node.connect('one@127.0.0.1');
+    assert.equal(await two.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    assert.equal(await one.eval(`net_adm:ping('two@127.0.0.1')`), 'pong');
+    assert.equal(await one.eval('global:sync()'), 'ok');
+    assert.equal(await two.eval('global:sync()'), 'ok');
+    assert.equal(await one.eval('global:register_name(x, whereis(init))'), 'yes');
+    assert.equal(await two.eval('is_pid(global:whereis_name(x))'), 'true');
+    assert.equal(await two.eval('global:trans({lock, self()}, fun() -> done end)'), 'done');
+    assert.equal(await one.eval('nodes()'), `['two@127.0.0.1']`);
+    // The severing of our link concerns nobody else.
+    a.node.disconnect('one@127.0.0.1');
+    assert.equal(await one.eval('global:sync()'), 'ok');
+    assert.equal(await one.eval('nodes()'), `['two@127.0.0.1']`);
+  },
+);
 
-test('protocols 5.4: a visible node answers: names can be registered and locks be taken', options, async (t) => {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie, hidden: false });
-  const one = await Beam.start({ name: 'one@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-  await a.node.connect('one@127.0.0.1');
-  assert.equal(await one.eval('nodes()'), `['a@127.0.0.1']`);
-  assert.equal(await one.eval('global:register_name(x, whereis(init))'), 'yes');
-  assert.equal(await one.eval('global:trans({lock, self()}, fun() -> done end)'), 'done');
-  assert.equal(await one.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
-  assert.equal(a.events.length, 1);
-});
+test(
+  row('5.4 A3', 'erl and us', 'a BEAM with our visible node: names are registered and locks taken'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie, hidden: false });
+    const one = await Beam.start({ name: 'one@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    await a.node.connect('one@127.0.0.1');
+    assert.equal(await one.eval('nodes()'), `['a@127.0.0.1']`);
+    assert.equal(await one.eval('global:register_name(x, whereis(init))'), 'yes');
+    assert.equal(await one.eval('global:trans({lock, self()}, fun() -> done end)'), 'done');
+    assert.equal(await one.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    assert.equal(a.events.length, 1);
+  },
+);

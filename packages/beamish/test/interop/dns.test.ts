@@ -13,6 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
+import { row } from '../support/row.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const options = { ...skipUnless('dnsmasq'), timeout: 60_000 };
@@ -123,31 +124,39 @@ const names = ({ node }: Side): string[] =>
     .map(({ name }) => name)
     .toSorted();
 
-test('a node added to the name is in the cluster within the interval and a second', options, async (t) => {
-  const dns = await Dns.start(t);
-  const epmdPort = await freePort();
-  const one = await join(t, dns, epmdPort, 11);
-  const addresses = ['127.0.0.11'];
-  for (const number of [12, 13, 14, 15]) {
-    // It does not look for others itself: that it is found is the doing of the first.
-    await startNode(t, epmdPort, number);
-    addresses.push(`127.0.0.${number}`);
-    const started = performance.now();
-    await dns.serve(...addresses);
-    await eventually(() => names(one).includes(`web@127.0.0.${number}`), { timeout: INTERVAL + 1000 });
-    t.diagnostic(
-      `connected ${Math.round(performance.now() - started)} ms after it was added, with an interval of ${INTERVAL} ms`,
+test(
+  row('10', 'dns and us', 'dnsPoll: a node added to the name is in the cluster within the interval and a second'),
+  options,
+  async (t) => {
+    const dns = await Dns.start(t);
+    const epmdPort = await freePort();
+    const one = await join(t, dns, epmdPort, 11);
+    const addresses = ['127.0.0.11'];
+    for (const number of [12, 13, 14, 15]) {
+      // It does not look for others itself: that it is found is the doing of the first.
+      await startNode(t, epmdPort, number);
+      addresses.push(`127.0.0.${number}`);
+      const started = performance.now();
+      await dns.serve(...addresses);
+      await eventually(() => names(one).includes(`web@127.0.0.${number}`), { timeout: INTERVAL + 1000 });
+      t.diagnostic(
+        `connected ${Math.round(performance.now() - started)} ms after it was added, with an interval of ${INTERVAL} ms`,
+      );
+    }
+    assert.equal(names(one).length, 4);
+    assert.deepEqual(
+      one.logs.warnings().map(({ msg }) => msg),
+      [],
     );
-  }
-  assert.equal(names(one).length, 4);
-  assert.deepEqual(
-    one.logs.warnings().map(({ msg }) => msg),
-    [],
-  );
-});
+  },
+);
 
 test(
-  'a node taken out of the name stays; severed it is let go, and back in the name it is back',
+  row(
+    '10',
+    'dns and us',
+    'dnsPoll: a node taken out of the name stays; severed it is let go, and back in the name it is back',
+  ),
   options,
   async (t) => {
     const dns = await Dns.start(t);
@@ -173,54 +182,67 @@ test(
   },
 );
 
-test('a listed node that is severed, or dead and started again, is found again', options, async (t) => {
-  const dns = await Dns.start(t);
-  const epmdPort = await freePort();
-  await dns.serve('127.0.0.11', '127.0.0.12', '127.0.0.13');
-  const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
-  for (let round = 0; round < 5; round++) {
+test(
+  row('10', 'dns and us', 'dnsPoll: a listed node that is severed, or dead and started again, is found again'),
+  options,
+  async (t) => {
+    const dns = await Dns.start(t);
+    const epmdPort = await freePort();
+    await dns.serve('127.0.0.11', '127.0.0.12', '127.0.0.13');
+    const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
+    for (let round = 0; round < 5; round++) {
+      await eventually(() => names(one).length === 1 && names(two).length === 1);
+      one.node.disconnect(two.node.name);
+    }
+    await two.discovery.stop();
+    await two.node.stop();
+    await eventually(() => names(one).length === 0);
+    const back = await join(t, dns, epmdPort, 12);
+    await eventually(() => names(one).length === 1 && names(back).length === 1, { timeout: 6000 });
+    // 127.0.0.13 never answered: one line, not one for each attempt.
+    const silent = one.logs.warnings().filter(({ peer, code }) => peer === 'web@127.0.0.13' && code !== undefined);
+    assert.equal(silent.length, 1);
+  },
+);
+
+test(
+  row('10', 'dns and us', 'dnsPoll: with disconnectLost a node that is left out is disconnected'),
+  options,
+  async (t) => {
+    const dns = await Dns.start(t);
+    const epmdPort = await freePort();
+    await dns.serve('127.0.0.11', '127.0.0.12');
+    const [one, two] = [
+      await join(t, dns, epmdPort, 11, { disconnectLost: true }),
+      await join(t, dns, epmdPort, 12, { disconnectLost: true }),
+    ];
     await eventually(() => names(one).length === 1 && names(two).length === 1);
+    await dns.serve('127.0.0.11');
+    await eventually(() => names(one).length + names(two).length === 0);
+  },
+);
+
+test(
+  row('10', 'dns and us', 'dnsPoll: while the DNS server is away nothing is lost, and it is told once'),
+  options,
+  async (t) => {
+    const dns = await Dns.start(t);
+    const epmdPort = await freePort();
+    await dns.serve('127.0.0.11', '127.0.0.12', '::1');
+    const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
+    await eventually(() => names(one).length === 1 && names(two).length === 1);
+    assert(
+      one.discovery.nodes().some(({ name }) => name === 'web@::1'),
+      'AAAA records count too',
+    );
+    await dns.stop();
+    const failed = (): number =>
+      one.logs.warnings().filter(({ msg }) => msg.startsWith('the DNS lookup failed')).length;
+    await eventually(() => failed() === 1, { timeout: 10_000 });
     one.node.disconnect(two.node.name);
-  }
-  await two.discovery.stop();
-  await two.node.stop();
-  await eventually(() => names(one).length === 0);
-  const back = await join(t, dns, epmdPort, 12);
-  await eventually(() => names(one).length === 1 && names(back).length === 1, { timeout: 6000 });
-  // 127.0.0.13 never answered: one line, not one for each attempt.
-  const silent = one.logs.warnings().filter(({ peer, code }) => peer === 'web@127.0.0.13' && code !== undefined);
-  assert.equal(silent.length, 1);
-});
-
-test('with disconnectLost a node that is left out is disconnected', options, async (t) => {
-  const dns = await Dns.start(t);
-  const epmdPort = await freePort();
-  await dns.serve('127.0.0.11', '127.0.0.12');
-  const [one, two] = [
-    await join(t, dns, epmdPort, 11, { disconnectLost: true }),
-    await join(t, dns, epmdPort, 12, { disconnectLost: true }),
-  ];
-  await eventually(() => names(one).length === 1 && names(two).length === 1);
-  await dns.serve('127.0.0.11');
-  await eventually(() => names(one).length + names(two).length === 0);
-});
-
-test('while the DNS server is away nothing is lost, and it is told once', options, async (t) => {
-  const dns = await Dns.start(t);
-  const epmdPort = await freePort();
-  await dns.serve('127.0.0.11', '127.0.0.12', '::1');
-  const [one, two] = [await join(t, dns, epmdPort, 11), await join(t, dns, epmdPort, 12)];
-  await eventually(() => names(one).length === 1 && names(two).length === 1);
-  assert(
-    one.discovery.nodes().some(({ name }) => name === 'web@::1'),
-    'AAAA records count too',
-  );
-  await dns.stop();
-  const failed = (): number => one.logs.warnings().filter(({ msg }) => msg.startsWith('the DNS lookup failed')).length;
-  await eventually(() => failed() === 1, { timeout: 10_000 });
-  one.node.disconnect(two.node.name);
-  await eventually(() => names(one).length === 1);
-  await dns.again();
-  await eventually(() => one.logs.lines.some(({ msg }) => msg === 'the DNS lookup works again'), { timeout: 10_000 });
-  assert.equal(failed(), 1);
-});
+    await eventually(() => names(one).length === 1);
+    await dns.again();
+    await eventually(() => one.logs.lines.some(({ msg }) => msg === 'the DNS lookup works again'), { timeout: 10_000 });
+    assert.equal(failed(), 1);
+  },
+);

@@ -7,6 +7,7 @@ import type { Term } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
@@ -44,7 +45,11 @@ async function answers(beam: Beam, cases: readonly (readonly [expression: string
 }
 
 test(
-  'sys.erl: get_state, get_status, suspend, resume, replace_state, statistics, log, terminate',
+  row(
+    '5.5',
+    'erl to us',
+    'sys: get_state, get_status, suspend, resume, statistics, log, terminate; replace_state is refused',
+  ),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -80,7 +85,7 @@ test(
   },
 );
 
-test('supervisor:which_children/1 and count_children/1 in OTP’s shapes', options, async (t) => {
+test(row('5.5', 'erl to us', 'supervisor:which_children and count_children'), options, async (t) => {
   const { a, beam } = await both(t);
   const dynamic = await a.node.runtime.startDynamicSupervisor({ maxChildren: 5 }, { name: 'dynamic' });
   await dynamic.startChild(child(Counter, []));
@@ -100,7 +105,7 @@ test('supervisor:which_children/1 and count_children/1 in OTP’s shapes', optio
 });
 
 test(
-  'gen_server:multi_call and abcast, gen_statem:call and cast, gen_event requests, towards us',
+  row('5.3 5.5', 'erl to us', 'gen_server:multi_call and abcast, gen_statem:call and cast, requests of gen_event'),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -127,7 +132,7 @@ test(
   },
 );
 
-test('we multi_call and abcast to gen_servers of a BEAM and of our own', options, async (t) => {
+test(row('5.5', 'us to erl', 'multi_call and abcast, to a BEAM and to ourselves'), options, async (t) => {
   const { a, beam } = await both(t);
   await beam.eval(`register(counter, spawn(fun() -> F = fun(F, N) -> receive
     {'$gen_call', From, {increment, By}} -> gen:reply(From, N + By), F(F, N + By);
@@ -149,7 +154,7 @@ test('we multi_call and abcast to gen_servers of a BEAM and of our own', options
   );
 });
 
-test('sys:get_state of a BEAM’s process, asked by us through rpc', options, async (t) => {
+test(row('5.5', 'us to erl', 'sys:get_state of a BEAM’s process, through rpc'), options, async (t) => {
   const { a } = await both(t);
   const remote = a.node.at('beam@127.0.0.1');
   const state = await remote.rpc('sys', 'get_state', [atom('kernel_safe_sup')]);

@@ -9,6 +9,7 @@ import { testCluster, types, type TestNode } from '../node/nodes.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
+import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
@@ -59,45 +60,70 @@ async function both(t: Parameters<typeof testCluster>[0]): Promise<{ a: TestNode
   return { a, beam, epmdPort: cluster.epmdPort };
 }
 
-test(
-  'protocols 5.3, BEAM to us: ping, gen_server, multi_call, erpc, rpc, block_call, cast, multicall',
-  options,
-  async (t) => {
-    const { a, beam } = await both(t);
-    const cases: [string, string][] = [
-      [`net_adm:ping(${at})`, 'pong'],
-      [`gen_server:call({device_manager, ${at}}, list_devices)`, '[#{<<"id">> => <<"sw-01">>}]'],
-      [`gen_server:call({device_manager, ${at}}, {get, <<"sw-01">>})`, '{ok,<<"sw-01">>}'],
-      [`gen_server:call(rpc:call(${at}, shop, pid, []), {get, x})`, '{ok,x}'],
-      [`gen_server:multi_call([${at}], device_manager, {get, 1})`, `{[{'a@127.0.0.1',{ok,1}}],[]}`],
-      [`gen_server:call({device_manager, ${at}}, none_such)`, `{'$beamish_error',#{<<"code">> => <<"method_unknown">>`],
-      [`erpc:call(${at}, shop, add, [1, 2])`, '3'],
-      [`erpc:call(${at}, shop, later, [<<"x">>], 5000)`, '<<"x">>'],
-      [`erpc:call(${at}, 'Elixir.Shop', name, [])`, '<<"Shop">>'],
-      [`erpc:call(${at}, os, cmd, ["id"])`, '{caught,error,{exception,undef,[{os,cmd,["id"],[]}]}}'],
-      [`erpc:call(${at}, shop, sleep, [], 100)`, '{caught,error,{erpc,timeout}}'],
-      [`erpc:call(${at}, fun() -> 1 end)`, '{caught,error,{exception,undef,[{erlang,apply,'],
+test('what a BEAM asks of a node of ours', options, async (t) => {
+  const { a, beam } = await both(t);
+  const rows: [name: string, cases: [expression: string, answer: string][]][] = [
+    [row('5.1 5.3', 'erl to us', 'net_adm:ping'), [[`net_adm:ping(${at})`, 'pong']]],
+    [
+      row('5.3 5.5', 'erl to us', 'gen_server:call by name and by pid, multi_call'),
       [
-        `erpc:multicall([${at}, node()], lists, seq, [1, 2])`,
-        '[{error,{exception,undef,[{lists,seq,[1,2],[]}]}},{ok,[1,2]}]',
+        [`gen_server:call({device_manager, ${at}}, list_devices)`, '[#{<<"id">> => <<"sw-01">>}]'],
+        [`gen_server:call({device_manager, ${at}}, {get, <<"sw-01">>})`, '{ok,<<"sw-01">>}'],
+        [`gen_server:call(rpc:call(${at}, shop, pid, []), {get, x})`, '{ok,x}'],
+        [`gen_server:multi_call([${at}], device_manager, {get, 1})`, `{[{'a@127.0.0.1',{ok,1}}],[]}`],
+        [
+          `gen_server:call({device_manager, ${at}}, none_such)`,
+          `{'$beamish_error',#{<<"code">> => <<"method_unknown">>`,
+        ],
       ],
-      [`rpc:call(${at}, shop, add, [1, 2])`, '3'],
-      [`rpc:call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
-      [`rpc:block_call(${at}, shop, add, [3, 4])`, '7'],
-      [`rpc:block_call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
-      [`gen_server:call({rex, ${at}}, {call, shop, add, [5, 6], group_leader()})`, '11'],
-      [`{rex, ${at}} ! {self(), {call, shop, add, [7, 8], user}}, receive {rex, X} -> X end`, '15'],
+    ],
+    [
+      row('5.3 5.5', 'erl to us', 'erpc: what is exposed, what is not, a time-out, a fun'),
       [
-        `{rex, ${at}} ! {self(), features_request}, receive {features_reply, N, F} -> {N, F} end`,
-        `{'a@127.0.0.1',[erpc]}`,
+        [`erpc:call(${at}, shop, add, [1, 2])`, '3'],
+        [`erpc:call(${at}, shop, later, [<<"x">>], 5000)`, '<<"x">>'],
+        [`erpc:call(${at}, 'Elixir.Shop', name, [])`, '<<"Shop">>'],
+        [`erpc:call(${at}, os, cmd, ["id"])`, '{caught,error,{exception,undef,[{os,cmd,["id"],[]}]}}'],
+        [`erpc:call(${at}, shop, sleep, [], 100)`, '{caught,error,{erpc,timeout}}'],
+        [`erpc:call(${at}, fun() -> 1 end)`, '{caught,error,{exception,undef,[{erlang,apply,'],
+        [
+          `erpc:multicall([${at}, node()], lists, seq, [1, 2])`,
+          '[{error,{exception,undef,[{lists,seq,[1,2],[]}]}},{ok,[1,2]}]',
+        ],
       ],
-      [`rpc:multicall([${at}, node()], erlang, whereis, [none])`, `{[{badrpc,`],
-      [`K = rpc:async_call(${at}, shop, add, [1, 1]), rpc:yield(K)`, '2'],
-    ];
-    for (const [expression, expected] of cases) {
-      const answer = await beam.eval(expression);
-      assert.ok(answer.startsWith(expected), `${expression}: ${answer}`);
-    }
+    ],
+    [
+      row('5.1 5.3', 'erl to us', 'rex: block_call, calls in their old forms, features_request'),
+      [
+        [`rpc:block_call(${at}, shop, add, [3, 4])`, '7'],
+        [`rpc:block_call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
+        [`gen_server:call({rex, ${at}}, {call, shop, add, [5, 6], group_leader()})`, '11'],
+        [`{rex, ${at}} ! {self(), {call, shop, add, [7, 8], user}}, receive {rex, X} -> X end`, '15'],
+        [
+          `{rex, ${at}} ! {self(), features_request}, receive {features_reply, N, F} -> {N, F} end`,
+          `{'a@127.0.0.1',[erpc]}`,
+        ],
+      ],
+    ],
+    [
+      row('5.3 5.5', 'erl to us', 'rpc: call, multicall, async_call'),
+      [
+        [`rpc:call(${at}, shop, add, [1, 2])`, '3'],
+        [`rpc:call(${at}, os, cmd, ["id"])`, `{badrpc,{'EXIT',{undef,[{os,cmd,["id"],[]}]}}}`],
+        [`rpc:multicall([${at}, node()], erlang, whereis, [none])`, `{[{badrpc,`],
+        [`K = rpc:async_call(${at}, shop, add, [1, 1]), rpc:yield(K)`, '2'],
+      ],
+    ],
+  ];
+  for (const [name, cases] of rows) {
+    await t.test(name, async () => {
+      for (const [expression, expected] of cases) {
+        const answer = await beam.eval(expression);
+        assert.ok(answer.startsWith(expected), `${expression}: ${answer}`);
+      }
+    });
+  }
+  await t.test(row('5.5', 'erl to us', 'what an exposed function throws, for rpc and erpc'), async () => {
     assert.match(
       await beam.eval(`rpc:call(${at}, shop, fail, [])`),
       /^\{badrpc,\{'EXIT',\{\{js_error,<<"Error">>,<<"sold out">>\},\[/,
@@ -106,19 +132,26 @@ test(
       await beam.eval(`try erpc:call(${at}, shop, fail, []) catch C:R -> {C, R} end`),
       /^\{error,\{exception,\{js_error,<<"Error">>,<<"sold out">>\}/,
     );
-    assert.equal(
-      await beam.eval(
-        `gen_server:cast({device_manager, ${at}}, {note, 1}), {device_manager, ${at}} ! raw, rpc:cast(${at}, shop, add, [1,2]), erpc:cast(${at}, os, cmd, ["id"]), rpc:eval_everywhere([${at}], shop, add, [1,2])`,
-      ),
-      'abcast',
-    );
-    await eventually(async () => formatTerm(await a.node.runtime.call('device_manager', atom('notes'))) === '[1,raw]');
-    assert.equal(a.events.length, 1);
-  },
-);
+  });
+  await t.test(
+    row('5.3', 'erl to us', 'gen_server:cast and a plain message arrive; casts by rpc and erpc do no harm'),
+    async () => {
+      assert.equal(
+        await beam.eval(
+          `gen_server:cast({device_manager, ${at}}, {note, 1}), {device_manager, ${at}} ! raw, rpc:cast(${at}, shop, add, [1,2]), erpc:cast(${at}, os, cmd, ["id"]), rpc:eval_everywhere([${at}], shop, add, [1,2])`,
+        ),
+        'abcast',
+      );
+      await eventually(
+        async () => formatTerm(await a.node.runtime.call('device_manager', atom('notes'))) === '[1,raw]',
+      );
+    },
+  );
+  assert.equal(a.events.length, 1);
+});
 
 test(
-  'protocols 5.5, we to the BEAM: erpc with results and every kind of failure, gen_server calls, output',
+  row('5.5 A8', 'us to erl', 'ping; erpc with results, error, exit, throw, undef, a time-out, a BEAM that halts'),
   options,
   async (t) => {
     const { a } = await both(t);
@@ -139,18 +172,22 @@ test(
   },
 );
 
-test('protocols 5.6: what a BEAM process prints for us is answered, and told in the log', options, async (t) => {
-  const { a, beam } = await both(t);
-  const remote = a.node.at('beam@127.0.0.1');
-  assert.equal(formatTerm(await remote.rpc('io', 'format', [charlist('hello ~p~n'), [1]])), 'ok');
-  assert.equal(formatTerm(await remote.rpc('io', 'put_chars', ['plain text'])), 'ok');
-  assert.ok(a.lines.some((line) => line['text'] === 'plain text'));
-  assert.match(formatTerm(await remote.rpc('io', 'get_line', [''])), /error/);
-  assert.equal(await beam.eval('1 + 1'), '2');
-});
+test(
+  row('5.6', 'erl to us', 'what a BEAM process prints for us is answered, and told in the log; reading is refused'),
+  options,
+  async (t) => {
+    const { a, beam } = await both(t);
+    const remote = a.node.at('beam@127.0.0.1');
+    assert.equal(formatTerm(await remote.rpc('io', 'format', [charlist('hello ~p~n'), [1]])), 'ok');
+    assert.equal(formatTerm(await remote.rpc('io', 'put_chars', ['plain text'])), 'ok');
+    assert.ok(a.lines.some((line) => line['text'] === 'plain text'));
+    assert.match(formatTerm(await remote.rpc('io', 'get_line', [''])), /error/);
+    assert.equal(await beam.eval('1 + 1'), '2');
+  },
+);
 
 test(
-  'protocols 5.5: our gen_server calls to the BEAM: by name and pid, nobody, time-out, a late reply',
+  row('5.5', 'us to erl', 'calls by name and pid, to nobody, with a time-out and a late reply, to one that dies'),
   options,
   async (t) => {
     const { a, beam } = await both(t);
@@ -177,7 +214,7 @@ test(
 );
 
 test(
-  'protocols 5.3, Elixir to us: GenServer, Node.ping, :rpc, Node.spawn',
+  row('5.3', 'elixir to us', 'Node.ping, GenServer.call and cast, :erpc.call, Process.monitor'),
   { ...skipUnless('erl', 'elixir'), timeout: 90_000 },
   async (t) => {
     const { epmdPort } = await both(t);
