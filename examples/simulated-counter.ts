@@ -23,7 +23,13 @@ for (let seed = 1; seed <= 20; seed++) {
       let sent = 0;
       let confirmed = 0;
       const program = world.start(async (host) => {
-        const node = await startNode({ name: host.nodeName, cookie: 'test', world: host.world, tickTime: 4000 });
+        const node = await startNode({
+          name: host.nodeName,
+          cookie: 'test',
+          plaintext: true,
+          world: host.world,
+          tickTime: 4000,
+        });
         if (host.name === 'n1') {
           await node.spawn(Orders, [], { name: 'orders' });
           return node;

@@ -104,6 +104,8 @@ try {
     world,
     logger,
     epmd: { port: given.epmdPort },
+    plaintext: given.plaintext,
+    ...(given.tls !== undefined && { tls: given.tls }),
     roles: given.roles.filter((role) => role !== 'collector'), // that one is joined by `device_manager`
     discovery: [
       ...(clusterNodes.length > 0 ? [epmdHosts({ hosts: clusterNodes })] : []),

@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { TlsFiles } from 'beamish/node';
 import type { Config, Role } from '../contract.ts';
 
 /** Root of the repository: relative paths and `.data` are meant from here, wherever the command was typed. */
@@ -73,6 +74,10 @@ const nodeSchema = z.object({
     .transform((value) => value.split(',').map((each) => each.trim()))
     .pipe(z.array(nodeName))
     .optional(),
+  CLUSTER_TLS_CERT: z.string().optional(),
+  CLUSTER_TLS_KEY: z.string().optional(),
+  CLUSTER_TLS_CA: z.string().optional(),
+  CLUSTER_PLAINTEXT: z.enum(['true', 'false'], 'must be true or false').optional(),
   PAGE_DIR: z.string().optional(),
 });
 
@@ -84,6 +89,10 @@ export interface NodeConfig extends Config {
   readonly clusterDnsServers: readonly string[];
   /** Milliseconds. */
   readonly clusterDnsInterval: number;
+  /** CLUSTER_TLS_CERT, CLUSTER_TLS_KEY, CLUSTER_TLS_CA: PEM files. */
+  readonly tls: TlsFiles | undefined;
+  /** CLUSTER_PLAINTEXT. Connections between nodes need no TLS where other machines reach them. */
+  readonly plaintext: boolean;
   /** DATABASE_URL; undefined: the embedded PostgreSQL in `dataDirectory`. */
   readonly givenDatabaseUrl: string | undefined;
   readonly dataDirectory: string;
@@ -131,7 +140,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
         'SECRET_KEY_BASE must be set for the role web, to the same value on all nodes (at least 64 characters)',
       );
     }
-    return faults;
+    return [...faults, ...encryptionFaults(given)];
   });
   const roles: readonly Role[] = value.NODE_ROLE === 'both' ? ['collector', 'web'] : [value.NODE_ROLE];
   return {
@@ -143,6 +152,8 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     clusterDnsInterval: value.CLUSTER_DNS_INTERVAL ?? 5000,
     clusterNodes: value.CLUSTER_NODES ?? [],
     epmdPort: value.ERL_EPMD_PORT ?? 4369,
+    tls: tlsOf(value),
+    plaintext: value.CLUSTER_PLAINTEXT === 'true',
     databaseUrl: value.DATABASE_URL ?? '',
     givenDatabaseUrl: value.DATABASE_URL,
     dataDirectory: value.DATA_DIR ?? join(repositoryRoot, '.data'),
@@ -156,4 +167,23 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     pageDirectory: value.PAGE_DIR ?? join(appRoot, 'dist/page'),
     logLevel: value.LOG_LEVEL ?? 'info',
   };
+}
+
+type Given = z.infer<typeof nodeSchema>;
+
+function tlsOf(given: Given): TlsFiles | undefined {
+  const { CLUSTER_TLS_CERT: certFile, CLUSTER_TLS_KEY: keyFile, CLUSTER_TLS_CA: caFile } = given;
+  if (certFile === undefined || keyFile === undefined || caFile === undefined) return undefined;
+  return { certFile, keyFile, caFile };
+}
+
+function encryptionFaults(given: Given): string[] {
+  const names = ['CLUSTER_TLS_CERT', 'CLUSTER_TLS_KEY', 'CLUSTER_TLS_CA'] as const;
+  const missing = names.filter((name) => given[name] === undefined);
+  if (missing.length > 0 && missing.length < names.length) return [`${missing.join(' and ')} must be set, too`];
+  const host = (given.RELEASE_NODE ?? '@127.0.0.1').split('@')[1] ?? '';
+  if (missing.length === 0 || given.CLUSTER_PLAINTEXT === 'true' || /^(127\.|::1$|localhost$)/.test(host)) return [];
+  return [
+    `RELEASE_NODE is on ${host}, which other machines reach: set ${names.join(', ')}, or CLUSTER_PLAINTEXT=true on a network that you trust`,
+  ];
 }

@@ -96,6 +96,7 @@ export function startCollectors(world: Simulation): Program<Collector> {
     const node = await startNode({
       name: host.nodeName,
       cookie: 'simulated',
+      plaintext: true,
       epmd: { port: 4369 },
       world: hearing(host.world, (address) => watch.heard(address)),
       tickTime: TICK_TIME,

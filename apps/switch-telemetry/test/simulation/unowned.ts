@@ -122,6 +122,7 @@ export function hearing(world: World, heard: (address: string) => void): World {
     hostName: real.hostName,
     listen: (options, onConnection) => real.listen(options, (socket) => onConnection(listening(socket))),
     connect: async (options) => listening(await real.connect(options)),
+    checkTls: (options) => real.checkTls(options),
     bindDatagram: (options) => real.bindDatagram(options),
     resolveAddresses: (name, options) => real.resolveAddresses(name, options),
     resolveServices: (name, options) => real.resolveServices(name, options),

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { BeamishError } from '../error/index.ts';
-import { readCookieFile } from '../node/index.ts';
+import { readCookieFile, type TlsFiles } from '../node/index.ts';
 import type { World } from '../world/index.ts';
 
 /** The command line itself is wrong: told with the usage of the command. */
@@ -11,15 +11,23 @@ export const COMMON = {
   name: { type: 'string' },
   cookie: { type: 'string' },
   'epmd-port': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-ca': { type: 'string' },
   timeout: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
+export const TLS_HELP = `  --tls-cert FILE    connect by TLS: the certificate, its key, and the authority trusted, as PEM files; all three
+  --tls-key FILE
+  --tls-ca FILE`;
+
 export const COMMON_HELP = `
   --name NAME@HOST   the name under which this command joins (default: one of its own)
   --cookie COOKIE    default: the variable RELEASE_COOKIE, else ~/.erlang.cookie
   --epmd-port PORT   default: the variable ERL_EPMD_PORT, else 4369
+${TLS_HELP}
   --timeout MS       how long to wait for an answer (default: 5000)
   --json             one line of JSON
   --help`;
@@ -28,6 +36,7 @@ export interface Common {
   readonly name: string | undefined;
   readonly cookie: string | undefined;
   readonly epmdPort: number | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly timeout: number;
   readonly json: boolean;
 }
@@ -54,9 +63,21 @@ export function commonOf(values: { readonly [option: string]: unknown }): Common
     name: text('name'),
     cookie: text('cookie'),
     epmdPort: integer('epmd-port', text('epmd-port'), 1, 65_535),
+    tls: tlsOf(text('tls-cert'), text('tls-key'), text('tls-ca')),
     timeout: integer('timeout', text('timeout'), 1, 2 ** 31 - 1) ?? 5000,
     json: values['json'] === true,
   };
+}
+
+/** @throws UsageError */
+function tlsOf(
+  certFile: string | undefined,
+  keyFile: string | undefined,
+  caFile: string | undefined,
+): TlsFiles | undefined {
+  if (certFile !== undefined && keyFile !== undefined && caFile !== undefined) return { certFile, keyFile, caFile };
+  if (certFile === undefined && keyFile === undefined && caFile === undefined) return undefined;
+  throw new UsageError('give all of --tls-cert, --tls-key and --tls-ca');
 }
 
 /** @throws UsageError */

@@ -5,7 +5,7 @@ import { dnsPoll, epmdHosts, gossip, type DiscoveryStrategy } from '../discovery
 import { GenServer } from '../process/index.ts';
 import { startNode, type ClusterNode } from '../start-node.ts';
 import { realWorld } from '../world/index.ts';
-import { COMMON, commonOf, cookieOf, integer, parse, UsageError } from './options.ts';
+import { COMMON, commonOf, cookieOf, integer, parse, TLS_HELP, UsageError } from './options.ts';
 import { hostOf } from './tool-node.ts';
 
 export const START_HELP = `beamish start MODULE --name NAME@HOST
@@ -24,6 +24,8 @@ GenServer class, which is then registered under its name in snake_case. Ends cle
   --host ADDRESS     where to listen (default: the host part of the name)
   --port PORT        the port to listen on (default: any free one)
   --epmd-port PORT   default: the variable ERL_EPMD_PORT, else 4369
+${TLS_HELP}
+  --plaintext        no TLS although other machines reach the address; on a network that you trust
   --help`;
 
 const OPTIONS = {
@@ -34,6 +36,7 @@ const OPTIONS = {
   discovery: { type: 'string', multiple: true },
   host: { type: 'string' },
   port: { type: 'string' },
+  plaintext: { type: 'boolean' },
 } as const;
 
 type StartFunction = (node: ClusterNode) => unknown;
@@ -61,6 +64,8 @@ export async function start(argv: readonly string[]): Promise<number> {
     ...(values.host === undefined ? {} : { host: values.host }),
     ...(port === undefined ? {} : { port }),
     ...(common.epmdPort === undefined ? {} : { epmd: { port: common.epmdPort } }),
+    ...(common.tls === undefined ? {} : { tls: common.tls }),
+    plaintext: values.plaintext === true,
     ...(values.role === undefined ? {} : { roles: values.role }),
     ...(discovery.length === 0 ? {} : { discovery }),
   });

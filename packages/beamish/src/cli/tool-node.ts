@@ -28,6 +28,7 @@ export async function startToolNode(common: Common, world: World, extra: Partial
     hidden: true,
     world,
     ...(common.epmdPort === undefined ? {} : { epmd: { port: common.epmdPort } }),
+    ...(common.tls === undefined ? {} : { tls: common.tls }),
     ...extra,
   });
 }

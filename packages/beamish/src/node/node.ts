@@ -1,7 +1,7 @@
-import { BeamishError } from '../error/index.ts';
+import { BeamishError, isBeamishError } from '../error/index.ts';
 import { Runtime } from '../process/index.ts';
 import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
-import type { Address, Listener, Logger, World } from '../world/index.ts';
+import type { Address, Listener, Logger, Socket, World } from '../world/index.ts';
 import { portPlease } from './epmd/client.ts';
 import { Registration } from './epmd/registration.ts';
 import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
@@ -15,6 +15,7 @@ import { settingsOf, type Settings } from './options.ts';
 import { Peers } from './peers.ts';
 import { Refusals } from './refusals.ts';
 import { RemoteNode } from './remote-node.ts';
+import { TlsMaterial } from './tls-material.ts';
 import type {
   Cancellable,
   ExposedFunctions,
@@ -29,6 +30,7 @@ import type {
 interface Parts {
   readonly settings: Settings;
   readonly refusals: Refusals;
+  readonly tls: TlsMaterial | undefined;
   readonly listener: Listener | undefined;
   readonly registration: Registration | undefined;
   readonly creation: number;
@@ -61,21 +63,14 @@ export class Node implements AsyncDisposable {
    */
   static async start(options: NodeOptions): Promise<Node> {
     const settings = settingsOf(options);
-    const { world, logger, host, port, tls } = settings;
+    const { world, logger } = settings;
     const refusals = new Refusals(logger, world.clock);
+    const tls = settings.tls && (await TlsMaterial.start({ world, logger, tls: settings.tls }));
     let node: Node | undefined;
     let listener: Listener | undefined;
-    if (settings.listen) {
-      if (tls === undefined && !isLoopback(host)) {
-        logger.warn(
-          { node: settings.name, host },
-          'connections to this node are not encrypted: give `tls`, or listen on a loopback address',
-        );
-      }
-      const onRefused = (error: Error, remote: Address): void => refusals.refuse('tls', remote, error.message);
-      listener = await world.network.listen(
-        { host, port, ...(tls === undefined ? {} : { tls, onRefused }) },
-        (socket) => {
+    try {
+      if (settings.listen) {
+        listener = await listen(settings, refusals, tls, (socket) => {
           if (node !== undefined) {
             node.#peers.accept(socket);
             return;
@@ -83,14 +78,13 @@ export class Node implements AsyncDisposable {
           // Nobody knows of the port yet.
           socket.handle({ data() {}, close() {} });
           socket.destroy();
-        },
-      );
-    }
-    try {
+        });
+      }
       const { registration, creation } = await register(settings, refusals, listener);
-      node = new Node({ settings, refusals, listener, registration, creation });
+      node = new Node({ settings, refusals, tls, listener, registration, creation });
       await node.#startKernel();
     } catch (error) {
+      tls?.stop();
       await listener?.close();
       await node?.stop();
       throw error;
@@ -100,7 +94,7 @@ export class Node implements AsyncDisposable {
   }
 
   private constructor(parts: Parts) {
-    const { settings, listener, creation, refusals } = parts;
+    const { settings, tls, listener, creation, refusals } = parts;
     const { name, world, logger, hidden } = settings;
     this.#parts = parts;
     this.name = name;
@@ -118,7 +112,7 @@ export class Node implements AsyncDisposable {
       creation,
       flags: OWN_FLAGS | CALLS | (hidden ? 0n : PUBLISHED),
       cookieFor: settings.cookieFor,
-      tls: () => settings.tls,
+      tls: () => tls?.current,
       tickTime: settings.tickTime,
       setupTime: settings.setupTime,
       maxFrameBytes: settings.maxFrameBytes,
@@ -244,8 +238,9 @@ export class Node implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    const { listener, registration } = this.#parts;
+    const { tls, listener, registration } = this.#parts;
     const steps: (() => void | Promise<void>)[] = [
+      () => tls?.stop(),
       () => listener?.close(),
       // Exit signals of these processes still go out.
       () => this.runtime.stop(),
@@ -283,6 +278,27 @@ export class Node implements AsyncDisposable {
       }
     }
   }
+}
+
+async function listen(
+  settings: Settings,
+  refusals: Refusals,
+  tls: TlsMaterial | undefined,
+  onConnection: (socket: Socket) => void,
+): Promise<Listener> {
+  const { world, logger, name, host, port, setupTime, maxPending } = settings;
+  if (tls === undefined) {
+    if (!isLoopback(host)) {
+      logger.warn({ node: name, host }, 'connections to this node are not encrypted (plaintext: true)');
+    }
+    return await world.network.listen({ host, port }, onConnection);
+  }
+  const onRefused = (error: Error, remote: Address): void =>
+    refusals.refuse(isBeamishError(error, 'queue_full') ? 'limit' : 'tls', remote, error.message);
+  const secure = { tls: tls.current, handshakeTimeout: setupTime, maxHandshakes: maxPending, onRefused };
+  const listener = await world.network.listen({ host, port, ...secure }, onConnection);
+  tls.onRenewed = (renewed) => listener.renewTls(renewed);
+  return listener;
 }
 
 async function register(

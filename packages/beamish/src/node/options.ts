@@ -2,7 +2,8 @@ import { BeamishError } from '../error/index.ts';
 import { realWorld, type Address, type Logger, type TlsOptions, type World } from '../world/index.ts';
 import { cookieProblem } from './cookie.ts';
 import { DEFAULT_EPMD_PORT } from './epmd/codec.ts';
-import { isIpAddress, splitNodeName, type NameParts } from './names.ts';
+import { isIpAddress, isLoopback, splitNodeName, type NameParts } from './names.ts';
+import type { TlsFiles } from './tls-material.ts';
 import type { EpmdOptions, NodeOptions } from './types.ts';
 
 /** The options of a node, valid and complete. */
@@ -18,7 +19,7 @@ export interface Settings {
   readonly listen: boolean;
   readonly epmd: Required<EpmdOptions> | undefined;
   readonly resolve: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
-  readonly tls: TlsOptions | undefined;
+  readonly tls: TlsFiles | TlsOptions | undefined;
   readonly tickTime: number;
   readonly setupTime: number;
   readonly maxQueuedBytes: number;
@@ -40,7 +41,7 @@ export function settingsOf(options: NodeOptions): Settings {
     if (problem !== undefined)
       faults.push(`${label === 'cookie' ? 'cookie' : `cookies[${JSON.stringify(label)}]`}: ${problem}`);
   }
-  const host = options.host ?? (isIpAddress(parts.host) ? parts.host : '0.0.0.0');
+  const host = options.host ?? addressOf(parts.host);
   if (!isIpAddress(host)) faults.push(`host: ${JSON.stringify(host)} is no IP address to listen on`);
   const number = (field: keyof NodeOptions, fallback: number, least: number, most: number): number => {
     const value = options[field] ?? fallback;
@@ -72,8 +73,13 @@ export function settingsOf(options: NodeOptions): Settings {
     maxFrameBytes: number('maxFrameBytes', 64 * MEBIBYTE, 64 * 1024, 2048 * MEBIBYTE),
     maxPending: number('maxPending', 64, 1, 100_000),
   };
-  if (options.tls !== undefined && (options.tls.cert === undefined || options.tls.key === undefined)) {
-    faults.push('tls: needs cert and key');
+  if (options.tls !== undefined && !hasCertificate(options.tls)) {
+    faults.push('tls: needs certFile, keyFile and caFile, or cert and key');
+  }
+  if (settings.listen && options.tls === undefined && options.plaintext !== true && !isLoopback(host)) {
+    faults.push(
+      `host: other machines reach ${host}, and nothing would be encrypted: give tls: { certFile, keyFile, caFile }, or plaintext: true on a network that you trust, or listen on 127.0.0.1`,
+    );
   }
   if (options.epmd === false && options.resolve === undefined) {
     faults.push('epmd: without a port mapper, resolve must say where nodes are');
@@ -81,6 +87,18 @@ export function settingsOf(options: NodeOptions): Settings {
   if (faults.length > 0)
     throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
   return settings;
+}
+
+/** Where to listen so that who dials the host of the name comes here. */
+function addressOf(host: string): string {
+  if (isIpAddress(host)) return host;
+  return host === 'localhost' ? '127.0.0.1' : '0.0.0.0';
+}
+
+function hasCertificate(tls: TlsFiles | TlsOptions): boolean {
+  return 'certFile' in tls
+    ? [tls.certFile, tls.keyFile, tls.caFile].every((path) => typeof path === 'string' && path !== '')
+    : tls.cert !== undefined && tls.key !== undefined;
 }
 
 /** Erlang's own rule for names that it starts under; other nodes may have names with other characters. */

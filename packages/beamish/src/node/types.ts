@@ -1,5 +1,6 @@
 import type { Address, Logger, TlsOptions, World } from '../world/index.ts';
 import type { Term } from '../term/index.ts';
+import type { TlsFiles } from './tls-material.ts';
 
 /** How a node finds and feeds the port mapper of a machine (protocols 1). */
 export interface EpmdOptions {
@@ -37,7 +38,7 @@ export interface NodeOptions {
   readonly hidden?: boolean;
   /** @default realWorld() */
   readonly world?: World;
-  /** The IP address to listen on. @default the host part of `name` if that is an IP address, else '0.0.0.0' */
+  /** The IP address to listen on. @default the host part of `name` if that is an IP address, '127.0.0.1' for localhost, else '0.0.0.0' */
   readonly host?: string;
   /** The port to listen on; 0 for any free one. @default 0 */
   readonly port?: number;
@@ -47,8 +48,16 @@ export interface NodeOptions {
   readonly epmd?: EpmdOptions | false;
   /** Where a node listens, asked before the port mapper; undefined: ask the port mapper. */
   readonly resolve?: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
-  /** Certificates: every connection is then TLS, verified by both sides (protocols 14). */
-  readonly tls?: TlsOptions;
+  /**
+   * Certificates: every connection is then TLS, verified by both sides (protocols 14). From files they are read again when they
+   * change; see docs/security.md for how to make them.
+   */
+  readonly tls?: TlsFiles | TlsOptions;
+  /**
+   * True: listen without TLS where other machines reach it. Whoever is on the way then reads and changes everything, so
+   * say it only on a network that is trusted or encrypts by itself. Loopback addresses need no such word. @default false
+   */
+  readonly plaintext?: boolean;
   /**
    * Milliseconds. A connection that is silent for 1.25 times this is dropped; a tick goes out after a quarter of it.
    * Too low drops nodes that are only busy, too high notices dead machines late. @default 60000, as a BEAM

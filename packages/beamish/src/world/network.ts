@@ -9,7 +9,10 @@ export interface TlsOptions {
   readonly cert?: string | Uint8Array;
   readonly key?: string | Uint8Array;
   readonly passphrase?: string;
-  /** The only authorities trusted. Without it nothing the peer shows can be verified, and verification fails. */
+  /**
+   * The only authorities trusted; several in one PEM text are all trusted, which is how authorities are changed. Without it
+   * nothing the peer shows can be verified, and verification fails.
+   */
   readonly ca?: string | Uint8Array;
   /** Client: check chain and host name. Server: ask for a client certificate and check its chain. @default true */
   readonly verifyPeer?: boolean;
@@ -55,12 +58,22 @@ export interface ListenOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly tls?: TlsOptions;
-  /** Called for a peer whose TLS handshake failed, with its address. */
+  /** Milliseconds for a TLS handshake. @default 7000 */
+  readonly handshakeTimeout?: number;
+  /** TLS handshakes at one time; for the next one the oldest is closed. @default 1000 */
+  readonly maxHandshakes?: number;
+  /** Called for a peer whose TLS handshake failed (`tls_failed`) or made room (`queue_full`), with its address. */
   readonly onRefused?: (error: Error, remote: Address) => void;
 }
 
 export interface Listener {
   readonly address: Address;
+  /**
+   * Other certificates for the connections that come from now on; those that are there keep theirs. What is verified of a peer
+   * stays as it was.
+   * @throws BeamishError `tls_failed` when they cannot be used; those before stay then
+   */
+  renewTls(tls: TlsOptions): void;
   /** Stops accepting; connections made stay. Idempotent. */
   close(): Promise<void>;
 }
@@ -123,6 +136,8 @@ export interface Network {
   readonly hostName: string;
   listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener>;
   connect(options: ConnectOptions): Promise<Socket>;
+  /** @throws BeamishError `tls_failed` when no peer could accept them: unreadable, key of another certificate, expired. */
+  checkTls(options: TlsOptions): void;
   bindDatagram(options: DatagramOptions): Promise<DatagramSocket>;
   /** Every A and AAAA record of a name; an empty array when the name has none. */
   resolveAddresses(name: string, options?: ResolveOptions): Promise<readonly string[]>;

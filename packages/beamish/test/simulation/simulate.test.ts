@@ -7,7 +7,7 @@ import { simulate, SimulationFailure, type Simulation } from '../../src/simulati
 test('two nodes ping each other, lose each other behind a cut, and meet again', async () => {
   await simulate({ nodes: 2, seed: 1 }, async (world) => {
     const program = world.start((host) =>
-      startNode({ name: host.nodeName, cookie: 'c', world: host.world, tickTime: 4000 }),
+      startNode({ name: host.nodeName, cookie: 'c', plaintext: true, world: host.world, tickTime: 4000 }),
     );
     await world.until(() => program.complete);
     const [a, b] = program.all();
@@ -27,6 +27,7 @@ test('five nodes: a partition and its end in less than a second', async () => {
       startNode({
         name: host.nodeName,
         cookie: 'c',
+        plaintext: true,
         epmd: { port: 4369 },
         world: host.world,
         tickTime: 4000,
@@ -49,6 +50,7 @@ test('five idle nodes: more than a thousand virtual seconds in a real one', asyn
       startNode({
         name: host.nodeName,
         cookie: 'c',
+        plaintext: true,
         epmd: { port: 4369 },
         world: host.world,
         discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),

@@ -162,6 +162,7 @@ export function fakeWorld(options: { readonly seed?: number; readonly network?: 
       hostName: 'fake',
       listen: nowhere,
       connect: nowhere,
+      checkTls: nowhere,
       bindDatagram: nowhere,
       resolveAddresses: nowhere,
       resolveServices: nowhere,

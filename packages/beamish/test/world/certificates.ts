@@ -15,28 +15,20 @@ export class Authority {
   readonly ca: string;
   #made = 0;
 
-  constructor() {
+  /** @param options.expired since yesterday */
+  constructor(options: { readonly expired?: boolean } = {}) {
+    writeFileSync(join(this.#directory, 'ca.ext'), 'basicConstraints=critical,CA:TRUE\n');
+    this.#openssl('req', '-new', ...NEW_KEY, '-keyout', 'ca.key', '-out', 'ca.csr', '-subj', '/CN=test authority');
     this.#openssl(
-      'req',
-      '-x509',
-      ...NEW_KEY,
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=test authority',
+      ...['x509', '-req', '-in', 'ca.csr', '-signkey', 'ca.key', '-out', 'ca.pem', '-extfile', 'ca.ext'],
+      ...days(options.expired),
     );
     this.ca = this.#read('ca.pem');
   }
 
-  /** @param names subject alternative names, `DNS:x` or `IP:x`. @param options.expired valid only in the past. */
+  /** @param names subject alternative names, `DNS:x` or `IP:x`. @param options.expired since yesterday */
   issue(names: readonly string[], options: { readonly expired?: boolean } = {}): Certificate {
     const name = `c${++this.#made}`;
-    const validity =
-      options.expired === true ? ['-not_before', '20200101000000Z', '-not_after', '20200102000000Z'] : ['-days', '2'];
     writeFileSync(
       join(this.#directory, 'ext'),
       `subjectAltName=${names.join(',')}\nextendedKeyUsage=serverAuth,clientAuth\n`,
@@ -44,7 +36,7 @@ export class Authority {
     this.#openssl('req', '-new', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
     this.#openssl(
       ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
-      ...['-out', `${name}.pem`, '-extfile', 'ext', ...validity],
+      ...['-out', `${name}.pem`, '-extfile', 'ext', ...days(options.expired)],
     );
     return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) };
   }
@@ -63,3 +55,8 @@ export class Authority {
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] as const;
+
+/** A negative number ends the validity before it begins. */
+function days(expired: boolean | undefined): string[] {
+  return ['-days', expired === true ? '-1' : '2'];
+}

@@ -79,9 +79,10 @@ export class Dial {
     if (this.#accepted !== undefined) return;
     const { scheduler, fabric, trace } = from.simulation;
     const { port } = this.#options;
-    const owner = to.machine.hosts.find((host) => host.running && host.life.network.listening.has(port));
-    const listening = owner?.life.network.listening.get(port);
-    const refused = listening === undefined || !reaches(listening, address);
+    const running = to.machine.hosts.filter((host) => host.running);
+    const owner = running.find(({ life }) => life.network.listeningAt(port, address) !== undefined);
+    const listening = owner?.life.network.listeningAt(port, address);
+    const refused = listening === undefined;
     trace.line(
       scheduler.now,
       'sent',
@@ -120,7 +121,7 @@ export class Dial {
           far.handle({ data() {}, close() {} });
           far.destroy();
           if (secure) listening.options.onRefused?.(failure('tls_failed', 'TLS handshake: what came is no TLS'), local);
-        } else if (there.network.listening.get(remote.port) === listening) listening.onConnection(far);
+        } else if (there.network.listening.has(listening)) listening.onConnection(far);
         else {
           far.handle({ data() {}, close() {} });
           far.destroy();
@@ -165,8 +166,4 @@ export class Dial {
     this.#timer?.cancel();
     this.#options.signal?.removeEventListener('abort', this.#abort);
   }
-}
-
-function reaches({ options }: Listening, address: string): boolean {
-  return options.host === '0.0.0.0' || options.host === '::' || options.host === address;
 }

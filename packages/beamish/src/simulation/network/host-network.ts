@@ -11,7 +11,7 @@ import type {
 } from '../../world/index.ts';
 import type { CrashKind, Host } from '../host.ts';
 import type { Life } from '../life.ts';
-import { failure, isAddress, type Listening } from './common.ts';
+import { failure, isAddress, isAny, reaches, type Listening } from './common.ts';
 import { DatagramPort } from './datagram.ts';
 import { Dial } from './dial.ts';
 import type { Stream } from './stream.ts';
@@ -25,7 +25,7 @@ const EPHEMERAL_PORTS = 28_232;
 /** The network as the program of one life has it. */
 export class HostNetwork implements Network {
   readonly #life: Life;
-  readonly listening = new Map<number, Listening>();
+  readonly listening = new Set<Listening>();
   readonly streams = new Set<Stream>();
 
   constructor(life: Life) {
@@ -42,16 +42,25 @@ export class HostNetwork implements Network {
     if (!this.#isOwn(options.host))
       throw failure('address_in_use', `${where}: EADDRNOTAVAIL (this machine has no such address)`);
     const port = options.port === 0 ? this.ephemeralPort() : options.port;
-    if (this.#isTaken(port)) throw failure('address_in_use', `${where}: EADDRINUSE`);
-    const listening: Listening = { options, onConnection };
-    this.listening.set(port, listening);
+    if (this.#isTaken(port, options.host)) throw failure('address_in_use', `${where}: EADDRINUSE`);
+    const listening: Listening = { options, port, onConnection };
+    this.listening.add(listening);
     return {
       address: { host: options.host, port },
-      close: async () => {
-        if (this.listening.get(port) === listening) this.listening.delete(port);
-      },
+      renewTls() {},
+      close: async () => void this.listening.delete(listening),
     };
   }
+
+  /** Who accepts what is dialled there. */
+  listeningAt(port: number, address: string): Listening | undefined {
+    for (const listening of this.listening)
+      if (listening.port === port && reaches(listening, address)) return listening;
+    return undefined;
+  }
+
+  /** Certificates are not looked at: both sides must want TLS, no more. */
+  checkTls(): void {}
 
   connect(options: ConnectOptions): Promise<Socket> {
     return new Promise((resolve, reject) => {
@@ -88,7 +97,7 @@ export class HostNetwork implements Network {
     const { random } = this.#life.world;
     for (;;) {
       const port = FIRST_EPHEMERAL + random.below(EPHEMERAL_PORTS);
-      if (!this.#isTaken(port)) return port;
+      if (!this.#isTaken(port, '0.0.0.0')) return port;
     }
   }
 
@@ -104,9 +113,11 @@ export class HostNetwork implements Network {
     this.streams.clear();
   }
 
-  /** Ports are the machine's. */
-  #isTaken(port: number): boolean {
-    return this.#life.host.machine.hosts.some(({ life }) => life.network.listening.has(port));
+  /** Ports are the machine's; two addresses of it may have the same one. */
+  #isTaken(port: number, address: string): boolean {
+    return this.#life.host.machine.hosts.some(({ life }) =>
+      [...life.network.listening].some((one) => one.port === port && (isAny(address) || reaches(one, address))),
+    );
   }
 
   #isOwn(address: string): boolean {

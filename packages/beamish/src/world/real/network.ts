@@ -15,16 +15,18 @@ import type {
   ResolveOptions,
   Socket,
   SrvRecord,
+  TlsOptions,
 } from '../network.ts';
 import { failure } from './failure.ts';
 import { realClock } from './clock.ts';
 import { RealSocket } from './socket.ts';
-import { below, clientTls, refusal, remoteOf, serverTls } from './tls.ts';
+import { below, checkTls, clientTls, refusal, remoteOf, renewedTls, serverTls } from './tls.ts';
 
 const DEFAULT_CONNECT_TIMEOUT = 7000;
 const DEFAULT_RESOLVE_TIMEOUT = 5000;
 /** TLS handshakes that are not finished within this time are refused, as OTP's net_setuptime. Milliseconds. */
 const TLS_SETUP_TIME = 7000;
+const MAX_TLS_HANDSHAKES = 1000;
 
 async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
   const accept = (socket: NodeSocket): void => onConnection(new RealSocket(socket));
@@ -32,12 +34,14 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
   const handshaking = new Set<NodeSocket>();
   // Half-open, so that the owner decides what the end of the peer's bytes means.
   const common = { allowHalfOpen: true, pauseOnConnect: false };
+  const { tls, handshakeTimeout = TLS_SETUP_TIME, maxHandshakes = MAX_TLS_HANDSHAKES } = options;
   let server: Server;
-  if (options.tls === undefined) server = createServer(common, accept);
+  let renewTls = (_tls: TlsOptions): void => {};
+  if (tls === undefined) server = createServer(common, accept);
   else {
     const secure = createTlsServer(
       // Not half-open: a client that does not trust us just leaves, and only the time-out would tell.
-      { ...common, allowHalfOpen: false, ...serverTls(options.tls), handshakeTimeout: TLS_SETUP_TIME },
+      { ...common, allowHalfOpen: false, ...serverTls(tls), handshakeTimeout },
       (socket) => {
         const tcp = below(socket);
         if (tcp === undefined) handshaking.clear();
@@ -48,6 +52,14 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
     secure.on('connection', (socket: NodeSocket) => {
       // asked for now, the address is remembered; asked for after a failure, it is gone
       void socket.remoteAddress;
+      const [oldest] = handshaking;
+      if (oldest !== undefined && handshaking.size >= maxHandshakes) {
+        const remote = { host: oldest.remoteAddress ?? '', port: oldest.remotePort ?? 0 };
+        const message = `more than ${maxHandshakes} TLS handshakes at one time; the oldest is closed`;
+        options.onRefused?.(new BeamishError('queue_full', message), remote);
+        handshaking.delete(oldest);
+        oldest.destroy();
+      }
       handshaking.add(socket);
       socket.once('close', () => handshaking.delete(socket));
     });
@@ -58,6 +70,7 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
       options.onRefused?.(new BeamishError('tls_failed', `${doing}: ${why.message.trim()}`, { cause: why }), remote);
       socket.destroy();
     });
+    renewTls = (renewed) => secure.setSecureContext(renewedTls(renewed));
     server = secure;
   }
   const where = `listen on ${options.host}:${options.port}`;
@@ -71,6 +84,7 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address');
   return {
     address: { host: bound.address, port: bound.port },
+    renewTls,
     close: () =>
       new Promise((resolve) => {
         // The callback of `close` waits for the connections made, which stay. That it listens no more holds at once.
@@ -218,6 +232,7 @@ export const realNetwork: Network = {
   hostName: hostname().split('.')[0] ?? 'localhost',
   listen,
   connect,
+  checkTls,
   bindDatagram,
   resolveAddresses,
   resolveServices,

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import {
   checkServerIdentity,
@@ -31,6 +32,38 @@ function context(options: TlsOptions): SecureContextOptions {
   };
 }
 
+/**
+ * Whether a peer could accept these certificates: OpenSSL takes them, the key fits, the own one is valid now, and what is
+ * trusted are certificates (OpenSSL itself passes over text that is none).
+ * @throws BeamishError `tls_failed`
+ */
+export function checkTls(options: TlsOptions): void {
+  checked(options);
+  const { cert, ca } = options;
+  if (cert !== undefined) {
+    const { validFromDate, validToDate, subject } = parsed(pem(cert, 'CERTIFICATE'), 'certificate');
+    const now = Date.now();
+    if (validToDate.getTime() < now)
+      throw unusable(`the certificate of ${subject} expired ${validToDate.toISOString()}`);
+    if (validFromDate.getTime() > now) {
+      throw unusable(`the certificate of ${subject} is not valid before ${validFromDate.toISOString()}`);
+    }
+  }
+  if (ca !== undefined) parsed(pem(ca, 'CERTIFICATE'), 'certificate of the authority');
+}
+
+function parsed(text: string | Buffer, what: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch (error) {
+    throw unusable(`the ${what} cannot be read: ${(error as Error).message}`, error);
+  }
+}
+
+function unusable(message: string, cause?: unknown): BeamishError {
+  return new BeamishError('tls_failed', message, cause === undefined ? {} : { cause });
+}
+
 /** @throws BeamishError `tls_failed` when certificate or key cannot be read: at once, not at the first peer. */
 function checked(options: TlsOptions): SecureContextOptions {
   const made = context(options);
@@ -38,9 +71,7 @@ function checked(options: TlsOptions): SecureContextOptions {
     createSecureContext(made);
   } catch (error) {
     // OpenSSL's message never holds the key
-    throw new BeamishError('tls_failed', `certificate or key cannot be used: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw unusable(`certificate or key cannot be used: ${(error as Error).message}`, error);
   }
   return made;
 }
@@ -51,6 +82,11 @@ export function serverTls(options: TlsOptions): NodeTls {
     throw new BeamishError('option_invalid', 'a TLS server needs cert and key');
   }
   return { ...checked(options), requestCert: verify, rejectUnauthorized: verify };
+}
+
+/** What `setSecureContext` takes: whom the server verifies is the server's, and stays. */
+export function renewedTls(options: TlsOptions): SecureContextOptions {
+  return checked(options);
 }
 
 /** Node must not be given an IP address as SNI (RFC 6066, section 3), but the certificate is checked against it. */

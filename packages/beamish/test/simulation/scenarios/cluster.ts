@@ -32,6 +32,7 @@ export async function watchedNode(
   const node = await startNode({
     name: host.nodeName,
     cookie: 'simulated',
+    plaintext: true,
     epmd: { port: 4369 },
     world: host.world,
     host: host.address,

@@ -46,6 +46,7 @@ function discovery(
         startNode({
           name: `${BASENAME}@${host.address}`,
           cookie: 'simulated',
+          plaintext: true,
           epmd: { port: 4369 },
           world: host.world,
           tickTime: TICK_TIME,

@@ -110,6 +110,7 @@ async function begin(host: Host): Promise<Node> {
   return Node.start({
     name: host.nodeName,
     cookie: 'simulated',
+    plaintext: true,
     epmd: { port: 4369 },
     world: host.world,
     host: host.address,

@@ -22,6 +22,7 @@ export const machines: Scenario = {
           return await startNode({
             name: host.nodeName,
             cookie: 'simulated',
+            plaintext: true,
             epmd: { port: 4369 },
             world: host.world,
             tickTime: TICK_TIME,
