@@ -26,6 +26,7 @@ const layers: Record<string, readonly string[]> = {
   ring: ['term', 'error'],
   discovery: node,
   groups: node,
+  global: node,
   pubsub: ['groups', 'ring', ...node],
   cli: ['.*'],
   simulation: ['.*'],

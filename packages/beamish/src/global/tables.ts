@@ -1,0 +1,182 @@
+import { keyOf } from '../term/index.ts';
+import type { Pid, Term } from '../term/index.ts';
+import { GLOBAL } from './wire.ts';
+import type { ExternalName, LockId, NameEntry } from './wire.ts';
+
+export interface TableLimits {
+  /** Names of all nodes together; further ones are not recorded here. */
+  readonly names: number;
+  /** Locks of all nodes together; further ones are refused. */
+  readonly locks: number;
+}
+
+/** Who asks for an insertion: the process that holds the lock `global`, or the requester under which it is held. */
+export type Authority = { readonly pid: Pid } | { readonly requester: Term };
+
+interface Row extends NameEntry {
+  readonly registeredBy: Term | undefined;
+}
+
+interface Lock extends LockId {
+  readonly requesterKey: string;
+  /** By pid key: one requester may be several processes. */
+  readonly holders: Map<string, Pid>;
+}
+
+interface Owner {
+  readonly pid: Pid;
+  readonly names: Set<string>;
+  readonly locks: Set<string>;
+}
+
+/**
+ * The names and locks of one node, as its tables have them (OTP: `global_names`, `global_locks` and their helpers). A process is
+ * watched from its first name or lock to its last; what ends with it is said by `down`.
+ */
+export class Tables {
+  readonly #names = new Map<string, Row>();
+  readonly #locks = new Map<string, Lock>();
+  readonly #owners = new Map<string, Owner>();
+  readonly #limits: TableLimits;
+  readonly #watch: (pid: Pid, wanted: boolean) => void;
+  /**
+   * Whether the lock `global` was last released because its holder ended: what that holder still has under way must not
+   * take effect any more.
+   */
+  #holderLost = false;
+
+  /** @param watch asked to watch a process, or to stop it; once each in turn. */
+  constructor(limits: TableLimits, watch: (pid: Pid, wanted: boolean) => void) {
+    this.#limits = limits;
+    this.#watch = watch;
+  }
+
+  // --- names ---
+
+  get(name: Term): NameEntry | undefined {
+    return this.#names.get(keyOf(name));
+  }
+
+  entries(): NameEntry[] {
+    return [...this.#names.values()].map(({ name, pid, method }) => ({ name, pid, method }));
+  }
+
+  get nameCount(): number {
+    return this.#names.size;
+  }
+
+  external(): ExternalName[] {
+    const rows = [...this.#names.values()].filter(({ registeredBy }) => registeredBy !== undefined);
+    return rows.map(({ name, pid, registeredBy }) => ({ name, pid, registeredBy }));
+  }
+
+  /** The names of a process: one, unless a node of the cluster allows more. */
+  namesOf(pid: Pid): Term[] {
+    return [...(this.#owners.get(pid.key)?.names ?? [])].map((key) => this.#names.get(key)?.name);
+  }
+
+  /**
+   * Gives the name to a process, from whoever had it. Undone when `authority` lost the lock `global` meanwhile.
+   * @returns false when that was so, or there are too many names
+   */
+  insert({ name, pid, method }: NameEntry, authority: Authority, registeredBy?: Term): boolean {
+    const key = keyOf(name);
+    this.delete(name);
+    if (!this.#mayWrite(authority) || this.#names.size >= this.#limits.names) return false;
+    this.#names.set(key, { name, pid, method, registeredBy });
+    this.#own(pid).names.add(key);
+    return true;
+  }
+
+  delete(name: Term): void {
+    const key = keyOf(name);
+    const row = this.#names.get(key);
+    if (row === undefined) return;
+    this.#names.delete(key);
+    this.#disown(row.pid, (owner) => owner.names.delete(key));
+  }
+
+  #mayWrite(authority: Authority): boolean {
+    const lock = this.#locks.get(keyOf(GLOBAL));
+    if (lock === undefined) return !this.#holderLost;
+    if ('pid' in authority) return lock.holders.has(authority.pid.key);
+    return lock.requesterKey === keyOf(authority.requester);
+  }
+
+  // --- locks ---
+
+  get lockCount(): number {
+    return this.#locks.size;
+  }
+
+  locks(): readonly (LockId & { readonly holders: readonly Pid[] })[] {
+    return [...this.#locks.values()].map(({ resource, requester, holders }) => ({
+      resource,
+      requester,
+      holders: [...holders.values()],
+    }));
+  }
+
+  isLocked(resource: Term): boolean {
+    return this.#locks.has(keyOf(resource));
+  }
+
+  /** Whether the resource is free, or locked by this requester. */
+  canLock({ resource, requester }: LockId): boolean {
+    const lock = this.#locks.get(keyOf(resource));
+    return lock === undefined ? this.#locks.size < this.#limits.locks : lock.requesterKey === keyOf(requester);
+  }
+
+  lock(id: LockId, holder: Pid): boolean {
+    if (!this.canLock(id)) return false;
+    const key = keyOf(id.resource);
+    const lock = this.#locks.get(key) ?? { ...id, requesterKey: keyOf(id.requester), holders: new Map<string, Pid>() };
+    this.#locks.set(key, lock);
+    lock.holders.set(holder.key, holder);
+    this.#own(holder).locks.add(key);
+    return true;
+  }
+
+  unlock(id: LockId, holder: Pid): void {
+    const key = keyOf(id.resource);
+    if (this.#locks.get(key)?.requesterKey === keyOf(id.requester)) this.#release(key, holder, false);
+  }
+
+  #release(key: string, holder: Pid, lost: boolean): void {
+    const lock = this.#locks.get(key);
+    if (lock?.holders.delete(holder.key) !== true) return;
+    if (lock.holders.size === 0) {
+      this.#locks.delete(key);
+      if (key === keyOf(GLOBAL)) this.#holderLost = lost;
+    }
+    this.#disown(holder, (owner) => owner.locks.delete(key));
+  }
+
+  // --- processes ---
+
+  /** The process ended, or is out of reach: its names and locks go. */
+  down(pid: Pid): void {
+    const owner = this.#owners.get(pid.key);
+    if (owner === undefined) return;
+    for (const key of [...owner.locks]) this.#release(key, pid, true);
+    for (const key of [...owner.names]) this.delete(this.#names.get(key)?.name);
+  }
+
+  #own(pid: Pid): Owner {
+    const known = this.#owners.get(pid.key);
+    if (known !== undefined) return known;
+    const owner: Owner = { pid, names: new Set(), locks: new Set() };
+    this.#owners.set(pid.key, owner);
+    this.#watch(pid, true);
+    return owner;
+  }
+
+  #disown(pid: Pid, change: (owner: Owner) => void): void {
+    const owner = this.#owners.get(pid.key);
+    if (owner === undefined) return;
+    change(owner);
+    if (owner.names.size > 0 || owner.locks.size > 0) return;
+    this.#owners.delete(pid.key);
+    this.#watch(pid, false);
+  }
+}
