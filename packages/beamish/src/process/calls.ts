@@ -74,6 +74,7 @@ export class PendingCall implements Entry {
   readonly #resolve: (reply: Term) => void;
   readonly #reject: (error: BeamishError) => void;
   #timer: Timer | undefined;
+  #abort: (() => void) | undefined;
 
   /** Sends the call; throws what is the caller's fault. */
   static start(
@@ -133,8 +134,11 @@ export class PendingCall implements Entry {
     const kernel = this.#kernel;
     const { timeout = DEFAULT_CALL_TIMEOUT, signal } = this.#options;
     kernel.watch(this);
-    if (timeout !== Infinity) this.#timer = kernel.clock.setTimer(timeout, this.#timedOut);
-    signal?.addEventListener('abort', this.#gaveUp, { once: true });
+    if (timeout !== Infinity) this.#timer = kernel.clock.setTimer(timeout, () => this.#timedOut());
+    if (signal !== undefined) {
+      this.#abort = () => this.#gaveUp();
+      signal.addEventListener('abort', this.#abort, { once: true });
+    }
     if (this.watched !== undefined) {
       this.watched.receive(callMessage(owner.pid, aliasTag(reference), this.#request));
       return;
@@ -181,19 +185,19 @@ export class PendingCall implements Entry {
     this.#fail('aborted', 'the calling process ended');
   }
 
-  readonly #timedOut = (): void => {
+  #timedOut(): void {
     if (this.#kernel.take(this.reference) === undefined) return;
     this.#close();
     this.#kernel.unwatch(this);
     this.#fail('timeout', `no answer within ${this.#options.timeout ?? DEFAULT_CALL_TIMEOUT} ms`);
-  };
+  }
 
-  readonly #gaveUp = (): void => {
+  #gaveUp(): void {
     if (this.#kernel.take(this.reference) === undefined) return;
     this.#close();
     this.#kernel.unwatch(this);
     this.#aborted();
-  };
+  }
 
   #aborted(): void {
     this.#fail('aborted', 'the caller gave it up', this.#options.signal?.reason);
@@ -212,7 +216,7 @@ export class PendingCall implements Entry {
   /** Releases timer and listener; the entry has been taken. */
   #close(): void {
     this.#timer?.cancel();
-    this.#options.signal?.removeEventListener('abort', this.#gaveUp);
+    if (this.#abort !== undefined) this.#options.signal?.removeEventListener('abort', this.#abort);
   }
 
   #processText(): string {

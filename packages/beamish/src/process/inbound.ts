@@ -116,7 +116,7 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
 /** The connection to `node` is gone: links break and monitors fire with `noconnection`, calls reject. */
 export function connectionLost(kernel: Kernel, node: string): void {
   kernel.remoteWatches.connectionLost(node);
-  for (const [number, entry] of [...kernel.references.all()]) {
+  for (const [number, entry] of kernel.references.all()) {
     if (entry.to?.node === node) kernel.takeNumber(number)?.down?.(NOCONNECTION);
   }
   kernel.later(() => {

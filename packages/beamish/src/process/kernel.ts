@@ -170,7 +170,7 @@ export class Kernel {
     this.processes.delete(process.pid.serial * ID_LIMIT + process.pid.id);
     if (process.name !== undefined) this.names.delete(process.name);
     if (process.endings !== undefined) for (const callback of process.endings) callback();
-    for (const number of [...process.owned]) {
+    for (const [number] of process.owned.entries()) {
       const entry = this.takeNumber(number);
       if (entry === undefined) continue;
       this.unwatch(entry);
@@ -178,7 +178,7 @@ export class Kernel {
     }
     this.later(() => {
       process.links.ended(reason);
-      for (const [key, watcher] of process.watchers) {
+      for (const [key, watcher] of process.watchers.entries()) {
         if (watcher === undefined) this.takeNumber(key)?.down?.(reason);
         else {
           this.remoteWatches.take(watcher.reference, watcher.watcher.node);
@@ -328,7 +328,7 @@ export class Kernel {
   watch(entry: Entry): void {
     const number = this.references.numberOf(entry.reference) as number;
     this.references.set(number, entry);
-    entry.owner.owned.add(number);
+    entry.owner.owned.set(number, entry);
     entry.watched?.watchers.set(number, undefined);
   }
 
@@ -340,7 +340,7 @@ export class Kernel {
 
   takeNumber(number: number): Entry | undefined {
     const entry = this.references.take(number);
-    entry?.owner.owned.delete(number);
+    entry?.owner.owned.take(number);
     return entry;
   }
 
@@ -353,7 +353,7 @@ export class Kernel {
 
   /** Ends the watching of an entry that was taken: nothing is answered to a demonitor. */
   unwatch(entry: Entry): void {
-    entry.watched?.watchers.delete(this.references.numberOf(entry.reference) as number);
+    entry.watched?.watchers.take(this.references.numberOf(entry.reference) as number);
     if (entry.to === undefined || this.isHere(entry.to.node)) return;
     this.route({ type: 'demonitor', from: entry.owner.pid, to: entry.to, reference: entry.reference }, entry.to.node);
   }

@@ -8,6 +8,8 @@ import { Links } from './links.ts';
 import { Mailbox } from './mailbox.ts';
 import { KILL, KILLED, NORMAL, reasonOf, reasonText } from './reason.ts';
 import type { Kernel } from './kernel.ts';
+import { NumberMap } from './number-map.ts';
+import type { Entry } from './references.ts';
 import type { RemoteWatch } from './remote-watches.ts';
 import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
@@ -67,9 +69,9 @@ export class Process implements ProcessContext, Runnable {
   parent: Pid | undefined;
   readonly links: Links;
   /** Who is told of the end: numbers of this node's references, and watchers of other nodes by their own keys. */
-  readonly watchers = new Map<number, RemoteWatch | undefined>();
+  readonly watchers = new NumberMap<RemoteWatch | undefined>();
   /** Numbers of the references that are this process's: its monitors and calls. */
-  readonly owned = new Set<number>();
+  readonly owned = new NumberMap<Entry>();
   /** Called at its end, before anybody is told. */
   endings: Set<() => void> | undefined;
   readonly #kernel: Kernel;

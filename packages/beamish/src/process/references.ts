@@ -1,5 +1,6 @@
 import { ImproperList, Reference, atom, tuple } from '../term/index.ts';
 import type { Atom, Pid, Term, Tuple } from '../term/index.ts';
+import { NumberMap } from './number-map.ts';
 import type { Process } from './process.ts';
 import type { NamedProcess } from './signal.ts';
 
@@ -55,7 +56,7 @@ export function aliasOf(tag: Term): Reference | undefined {
  * too late is known for what it is, and dropped.
  */
 export class References {
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new NumberMap<Entry>();
   readonly #salt: number;
   #counter = 0;
 
@@ -90,16 +91,15 @@ export class References {
 
   /** @returns the entry, unless it was taken before: what makes "exactly once" true. */
   take(number: number): Entry | undefined {
-    const entry = this.#entries.get(number);
-    if (entry !== undefined) this.#entries.delete(number);
-    return entry;
+    return this.#entries.take(number);
   }
 
   get size(): number {
     return this.#entries.size;
   }
 
-  all(): IterableIterator<[number, Entry]> {
+  /** Those of now, the oldest first. */
+  all(): [number, Entry][] {
     return this.#entries.entries();
   }
 }

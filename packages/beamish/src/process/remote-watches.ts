@@ -1,4 +1,5 @@
 import type { Pid, Reference } from '../term/index.ts';
+import { NumberMap } from './number-map.ts';
 import type { Process } from './process.ts';
 import type { NamedProcess } from './signal.ts';
 
@@ -22,7 +23,7 @@ export interface RemoteWatch {
  * and takes it away, so there is no key as a string: a number of 32 bits finds it, and the whole reference is compared.
  */
 export class RemoteWatches {
-  readonly #byHash = new Map<number, RemoteWatch>();
+  readonly #byHash = new NumberMap<RemoteWatch>();
   #keys = 0;
 
   add(process: Process, watcher: Pid, reference: Reference, target: Pid | NamedProcess, forCall: boolean): void {
@@ -54,30 +55,29 @@ export class RemoteWatches {
     if (watch === undefined || (forCall && !watch.forCall)) return undefined;
     if (before !== undefined) before.next = watch.next;
     else if (watch.next !== undefined) this.#byHash.set(hash, watch.next);
-    else this.#byHash.delete(hash);
-    watch.process.watchers.delete(watch.key);
+    else this.#byHash.take(hash);
+    watch.process.watchers.take(watch.key);
     return watch;
   }
 
   /** Forgets those of a node. */
   connectionLost(node: string): void {
     const lost: RemoteWatch[] = [];
-    for (let watch of this.#byHash.values()) {
-      for (;;) {
+    for (const [, first] of this.#byHash.entries()) {
+      for (let watch = first; ; watch = watch.next) {
         if (watch.watcher.node === node) lost.push(watch);
         if (watch.next === undefined) break;
-        watch = watch.next;
       }
     }
     for (const watch of lost) this.take(watch.reference, node);
   }
 }
 
-/** Fits a small integer of the engine. Two nodes count alike, so what tells them apart is mixed in. */
+/** Of 32 bits and not 0. Two nodes count alike, so what tells them apart is mixed in. */
 function hashOf({ words, creation }: Reference): number {
   let hash = creation;
   for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 0x9e3779b1) + (words[i] as number)) | 0;
-  return hash;
+  return hash || 1;
 }
 
 function isSame(a: Reference, b: Reference): boolean {

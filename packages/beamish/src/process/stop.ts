@@ -24,7 +24,7 @@ export async function stopRuntime(kernel: Kernel, timeout: number): Promise<void
     }
   }
   kernel.stopped = true;
-  for (const [, entry] of [...kernel.references.all()]) {
+  for (const [, entry] of kernel.references.all()) {
     kernel.take(entry.reference);
     entry.abandoned?.();
   }

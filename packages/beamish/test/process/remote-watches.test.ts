@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NumberMap } from '../../src/process/number-map.ts';
 import type { Process } from '../../src/process/process.ts';
 import { RemoteWatches, type RemoteWatch } from '../../src/process/remote-watches.ts';
 import { Pid, Reference } from '../../src/term/index.ts';
 import { seededRandom } from '../support/fake-world.ts';
 
 interface Watched {
-  readonly watchers: Map<number, RemoteWatch | undefined>;
+  readonly watchers: NumberMap<RemoteWatch | undefined>;
 }
 
-const some = (): Watched => ({ watchers: new Map() });
+const some = (): Watched => ({ watchers: new NumberMap() });
 const asProcess = (watched: Watched): Process => watched as Process;
 
 test('what was added is found by its whole reference, and nothing else is: against a plain table', () => {
@@ -44,7 +45,10 @@ test('what was added is found by its whole reference, and nothing else is: again
       for (const [other, value] of model) if (value.node === node) model.delete(other);
     }
     for (const process of processes) {
-      const keys = Array.from(process.watchers.values(), (watch) => watch?.reference.key ?? '').toSorted();
+      const keys = process.watchers
+        .entries()
+        .map(([, watch]) => watch?.reference.key ?? '')
+        .toSorted();
       const expected = [...model].filter(([, value]) => value.process === process).map(([wanted]) => wanted);
       assert.deepEqual(keys, expected.toSorted(), `after step ${step}`);
     }
@@ -63,7 +67,7 @@ test('references of one hash are told apart', () => {
   ];
   for (const made of [a, b, c])
     watches.add(asProcess(process), new Pid(made.node, 1, 0, 1), made, new Pid('h@h', 1, 0, 1), false);
-  const left = (): string[] => Array.from(process.watchers.values(), (watch) => watch?.watcher.node ?? '');
+  const left = (): string[] => process.watchers.entries().map(([, watch]) => watch?.watcher.node ?? '');
   watches.take(b, b.node);
   assert.deepEqual(left(), ['a@h', 'c@h']);
   watches.take(b, b.node);
