@@ -321,6 +321,19 @@ test('starting fails with what is wrong', options, async (t) => {
   );
 });
 
+test('a node that other machines reach starts only with TLS or by the word plaintext', options, async (t) => {
+  const cluster = await testCluster(t);
+  await assert.rejects(cluster.start('a@127.0.0.1', { host: '0.0.0.0' }), (error: unknown) => {
+    assert.ok(isBeamishError(error, 'option_invalid'));
+    assert.match(error.message, /other machines reach 0\.0\.0\.0.* give tls: .* or plaintext: true/);
+    return true;
+  });
+  const open = await cluster.start('a@127.0.0.1', { host: '0.0.0.0', plaintext: true });
+  assert.ok(open.lines.some(({ level, msg }) => level === 40 && msg.includes('not encrypted')));
+  const private_ = await cluster.start('b@127.0.0.1');
+  assert.ok(!private_.lines.some(({ msg }) => msg.includes('not encrypted')));
+});
+
 test('a stopped node is gone: its name, its port, its connections; stopping again is nothing', options, async (t) => {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1');

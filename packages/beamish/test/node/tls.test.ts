@@ -1,6 +1,6 @@
 /** Certificates that are changed while nodes run: real ones, in files. Protocols 14. */
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
 import type { TlsFiles } from '../../src/node/index.ts';
@@ -127,24 +127,33 @@ test('files that cannot be used are told once each, and what was before goes on'
   await other.put(issue(ours), ours.ca);
   const b = await cluster.start('b@127.0.0.1', { tls: other.tls });
   const { certFile, caFile } = own.tls;
-  const cases: [() => Promise<void>, RegExp][] = [
-    [() => writeFile(certFile, 'no certificate'), /certificate or key cannot be used/],
+  const spoilCertificate = async (): Promise<void> => {
+    await writeFile(`${certFile}.new`, 'no certificate');
+    await rename(`${certFile}.new`, certFile);
+  };
+  // Where one file is changed, and that at one moment, there is one fault to tell. Three may be right or wrong in between.
+  const cases: [() => Promise<void>, RegExp, atOnce?: boolean][] = [
+    [spoilCertificate, /certificate or key cannot be used/, true],
     [() => own.put({ ...good, key: issue(ours).key }, ours.ca), /certificate or key cannot be used: .*mismatch/],
     [() => own.put(good, 'nothing'), /the certificate of the authority cannot be read/],
     [() => own.put(issue(ours, true), ours.ca), /the certificate of CN=\w+ expired 20/],
-    [() => rm(caFile), /the TLS file .*a-ca\.pem cannot be read: ENOENT/],
+    [() => rm(caFile), /the TLS file .*a-ca\.pem cannot be read: ENOENT/, true],
   ];
-  for (const [spoil, text] of cases) {
+  for (const [spoil, text, atOnce] of cases) {
+    const told = faults(a).length;
     await spoil();
     await eventually(() => text.test(faults(a).at(-1) ?? ''), { describe: () => faults(a).join('\n') });
     assert.match(faults(a).at(-1) ?? '', /those before stay in use/);
-    b.node.disconnect(a.node.name);
-    await b.node.connect(a.node.name);
+    // Several looks long.
+    for (let reconnect = 0; reconnect < 5; reconnect++) {
+      b.node.disconnect(a.node.name);
+      await b.node.connect(a.node.name);
+    }
+    if (atOnce === true) assert.equal(faults(a).length, told + 1, faults(a).join('\n'));
   }
-  assert.equal(renewals(a), 0);
-  assert.ok(faults(a).every((fault, index) => fault !== faults(a)[index + 1]));
+  const renewed = renewals(a);
   await own.put(issue(ours), ours.ca);
-  await eventually(() => renewals(a) > 0);
+  await eventually(() => renewals(a) > renewed);
   const key = good.key.split('\n')[1] as string;
   assert.ok(!JSON.stringify(a.lines).includes(key));
 });
