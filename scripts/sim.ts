@@ -1,15 +1,4 @@
-/**
- * Many schedules of faults in the simulated world, or one of them again.
- *
- *   npm run sim -- --schedules 100000 --jobs 2     with progress, rate and time left
- *   npm run sim -- --scenario cluster              one of the scenarios; may be repeated
- *   npm run sim -- --mutant groups-leave           a planted bug: how many schedules until it is caught (`--mutants` lists them)
- *   npm run sim -- --intensity 4                   four times as many faults in each
- *   SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace (and the same --intensity)
- *
- * The scenarios are in packages/beamish/test/simulation/scenarios, and that of the devices' owners beside Switch Telemetry. Schedule number i of a scenario has the seed `first + i`
- * (`--first`, default 1), so a search can be continued where it ended.
- */
+/** Many schedules of faults in the simulated world, or one of them again: `npm run sim -- --help`. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,22 +16,56 @@ interface Failed {
 }
 type Message = { readonly report: Report } | { readonly failed: Failed };
 
-const { values } = parseArgs({
-  options: {
-    schedules: { type: 'string', default: '1000' },
-    jobs: { type: 'string', default: '2' },
-    first: { type: 'string', default: '1' },
-    scenario: { type: 'string', multiple: true, default: [] },
-    mutant: { type: 'string' },
-    mutants: { type: 'boolean', default: false },
-    keepgoing: { type: 'boolean', default: false },
-    lines: { type: 'string', default: '120' },
-    intensity: { type: 'string', default: '1' },
-    worker: { type: 'string' },
-  },
-});
+const HELP = `Many schedules of faults in the simulated world, or one of them again.
+
+  npm run sim -- --schedules 100000 --jobs 2     with progress, rate and time left
+  npm run sim -- --scenario cluster              one of the scenarios; may be repeated
+  npm run sim -- --mutant groups-leave           a planted bug: how many schedules until it is caught
+  SEED=42 SCENARIO=cluster npm run sim           that run again, with its trace (and the same --intensity)
+
+  --schedules N    @default 1000                 --jobs N        processes, @default 2
+  --scenario NAME  @default all of them          --first N       the first seed, @default 1: goes on where a search ended
+  --intensity N    times as many faults          --keepgoing     past the first failure
+  --mutants        lists the planted bugs        --lines N       of the trace of a failure, @default 120
+
+The scenarios are in packages/beamish/test/simulation/scenarios, that of the devices' owners beside Switch Telemetry.
+Exit code: 0 no violation, 1 one was found, 2 wrong arguments.`;
+
+const { values } = options();
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        schedules: { type: 'string', default: '1000' },
+        jobs: { type: 'string', default: '2' },
+        first: { type: 'string', default: '1' },
+        scenario: { type: 'string', multiple: true, default: [] },
+        mutant: { type: 'string' },
+        mutants: { type: 'boolean', default: false },
+        keepgoing: { type: 'boolean', default: false },
+        lines: { type: 'string', default: '120' },
+        intensity: { type: 'string', default: '1' },
+        worker: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message.split('. ')[0]}. npm run sim -- --help lists the options\n`);
+    process.exit(2);
+  }
+}
 const mutantsFile = join(import.meta.dirname, '../packages/beamish/test/simulation/mutants.ts');
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+if (values.help) {
+  say(HELP);
+  process.exit(0);
+}
+for (const name of ['schedules', 'jobs', 'first', 'lines', 'intensity'] as const) {
+  if (Number(values[name]) > 0) continue;
+  process.stderr.write(`--${name} must be a number above 0, not ${JSON.stringify(values[name])}\n`);
+  process.exit(2);
+}
 
 if (values.mutant !== undefined) {
   const { plant } = (await import(mutantsFile)) as { readonly plant: (name: string) => void };
@@ -55,8 +78,8 @@ const { simulate } = await import('../packages/beamish/src/simulation/index.ts')
 const wanted = [...values.scenario, ...(process.env['SCENARIO'] === undefined ? [] : [process.env['SCENARIO']])];
 const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 if (chosen.length === 0) {
-  say(`no scenario ${wanted.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`);
-  process.exit(1);
+  process.stderr.write(`no scenario ${wanted.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}\n`);
+  process.exit(2);
 }
 type Scenario = (typeof scenarios)[number];
 
@@ -137,6 +160,11 @@ async function search(): Promise<void> {
     const left = rate > 0 ? `, ${Math.ceil((schedules - done) / rate)} s left` : '';
     return `${done}/${schedules} schedules, ${Math.round(rate * 60)} a minute, ${Math.round(events / taken / 1000)}k events/s, ${Math.round(virtual / 1000 / taken)} virtual s/s${left}, ${failures.length} failed`;
   };
+  // Told how far it came, also when it is ended early: the children go, and with them the wait below.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      for (const each of children) each.kill();
+    });
   await Promise.all(
     Array.from({ length: jobs }, (_, index) => {
       const child = fork(
@@ -162,16 +190,21 @@ async function search(): Promise<void> {
       return new Promise<void>((resolve) => child.once('exit', () => resolve()));
     }).concat(show()),
   );
-  say(`\n${progress()}, ${seconds(performance.now() - started)}`);
+  say(`${process.stdout.isTTY ? '\n' : ''}${progress()}, ${seconds(performance.now() - started)}`);
   if (failures.length > 0 || total().done < schedules) process.exitCode = 1;
 
   async function show(): Promise<void> {
+    let told = performance.now();
     while (
       children.length === 0 ||
       children.some(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
     ) {
       await new Promise((resolve) => void setTimeout(resolve, 500));
       if (process.stdout.isTTY) process.stdout.write(`\r${progress()}   `);
+      else if (performance.now() - told >= 10_000) {
+        told = performance.now();
+        say(progress());
+      }
     }
   }
 }
