@@ -11,14 +11,6 @@ export const mutants: readonly (Mutant & { readonly target: string })[] = [
     replace: 'if (length > 2 ** 40)',
   },
   {
-    name: 'allocates-what-is-claimed',
-    what: 'a frame gets all its memory when only its length has come',
-    target: 'connection',
-    file: 'node/wire/frame-reader.ts',
-    find: /new Uint8Array\(Math\.min\(length, Math\.max\(needed \* 2, FIRST_ALLOCATION\)\)\)/,
-    replace: 'new Uint8Array(length)',
-  },
-  {
     name: 'binary-before-check',
     what: 'a binary is allocated before its length is compared with what is there',
     target: 'term',
@@ -49,14 +41,6 @@ export const mutants: readonly (Mutant & { readonly target: string })[] = [
     file: 'node/wire/fragments.ts',
     find: /\{ next: id - 1n, /,
     replace: '{ next: id - 2n, ',
-  },
-  {
-    name: 'fragment-keeps-a-view',
-    what: 'a fragment is kept as a view of memory that the network uses again',
-    target: 'frames',
-    file: 'node/wire/fragments.ts',
-    find: /return new Uint8Array\(part\);/,
-    replace: 'return part;',
   },
   {
     name: 'atom-index-unchecked',
