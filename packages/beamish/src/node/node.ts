@@ -7,6 +7,7 @@ import { Registration } from './epmd/registration.ts';
 import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
+import { answeringSystem } from './kernel/gen.ts';
 import { netKernel } from './kernel/net-kernel.ts';
 import { rex } from './kernel/rex.ts';
 import { user } from './kernel/user.ts';
@@ -134,8 +135,8 @@ export class Node implements AsyncDisposable {
   async #startKernel(): Promise<void> {
     const processes: [string, () => ProcessBehaviour][] = [
       ['user', user],
-      ['net_kernel', netKernel],
-      ['rex', () => rex(this.#exposed)],
+      ['net_kernel', () => answeringSystem('net_kernel', netKernel())],
+      ['rex', () => answeringSystem('rpc', rex(this.#exposed))],
     ];
     await this.runtime.startSupervisor(
       {

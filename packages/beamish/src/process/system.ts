@@ -38,10 +38,11 @@ export function handleSystem(
   message: Tuple<readonly [Term, From, Term]>,
 ): void {
   const [, from, request] = message.elements;
-  kernel.reply(from, perform(process, host, request), process);
+  kernel.reply(from, performSystem(process, host, request), process);
 }
 
-function perform(process: Process, host: SystemHost, request: Term): Term {
+/** Carries out a request of `sys` on a process, and returns its answer. */
+export function performSystem(process: Process, host: SystemHost, request: Term): Term {
   if (isAtom(request, 'suspend')) {
     process.suspend();
     return OK;

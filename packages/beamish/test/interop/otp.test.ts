@@ -85,6 +85,26 @@ test(
   },
 );
 
+test(row('5.1 5.5', 'erl to us', 'sys: rex and net_kernel answer as gen_servers'), options, async (t) => {
+  const { a, beam } = await both(t);
+  a.node.expose('shop', { add: (x, y) => (x as number) + (y as number) });
+  const [rex, netKernel] = [`{rex, ${at}}`, `{net_kernel, ${at}}`];
+  await answers(beam, [
+    [`sys:get_state(${rex})`, '#{}'],
+    [`sys:get_state(${netKernel})`, '#{}'],
+    [`{status, _, M, [_, S | _]} = sys:get_status(${rex}), {M, S}`, '{{module,gen_server},running}'],
+    [`sys:suspend(${netKernel})`, 'ok'],
+    [`lists:nth(2, element(4, sys:get_status(${netKernel})))`, 'suspended'],
+    [`sys:resume(${netKernel})`, 'ok'],
+    [`net_adm:ping(${at})`, 'pong'],
+    [`sys:suspend(${rex})`, 'ok'],
+    [`try gen_server:call(${rex}, {call, shop, add, [1, 2], user}, 200) catch exit:{R, _} -> R end`, 'timeout'],
+    [`sys:resume(${rex})`, 'ok'],
+    [`rpc:block_call(${at}, shop, add, [1, 2])`, '3'],
+  ]);
+  assert.deepEqual(a.warnings(), []);
+});
+
 test(row('5.5', 'erl to us', 'supervisor:which_children and count_children'), options, async (t) => {
   const { a, beam } = await both(t);
   const dynamic = await a.node.runtime.startDynamicSupervisor({ maxChildren: 5 }, { name: 'dynamic' });

@@ -1,5 +1,7 @@
-import type { ProcessContext } from '../../process/index.ts';
+import type { ProcessBehaviour, ProcessContext } from '../../process/index.ts';
+import type { Process } from '../../process/process.ts';
 import { aliasOf } from '../../process/references.ts';
+import { isSystemMessage, performSystem } from '../../process/system.ts';
 import { isAtom, isTuple, Pid, tuple } from '../../term/index.ts';
 import type { Term } from '../../term/index.ts';
 
@@ -26,6 +28,21 @@ export function genCast(message: Term): { readonly request: Term } | undefined {
 }
 
 /** To the alias when the tag has one, else to the caller (protocols 5.5). */
-export function reply(self: ProcessContext, call: GenCall, value: Term): void {
+export function reply(self: ProcessContext, call: Pick<GenCall, 'pid' | 'tag'>, value: Term): void {
   self.send(aliasOf(call.tag) ?? call.pid, tuple(call.tag, value));
+}
+
+/** A process that is a gen_server in OTP answers `sys` as one; without it `sys:get_status/1` of a BEAM runs into its time-out. */
+export function answeringSystem(moduleName: string, behaviour: ProcessBehaviour): ProcessBehaviour {
+  const host = { title: moduleName, moduleName, state: (): Term => new Map() };
+  return {
+    ...behaviour,
+    handle(message, self) {
+      if (!isSystemMessage(message)) return behaviour.handle(message, self);
+      const [, from, request] = message.elements;
+      const [pid, tag] = from.elements;
+      if (pid instanceof Pid) reply(self, { pid, tag }, performSystem(self as Process, host, request));
+      return undefined;
+    },
+  };
 }
