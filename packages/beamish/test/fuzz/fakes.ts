@@ -160,13 +160,15 @@ export function fakeWorld(): FakeWorld {
     hostName: 'fuzz',
     listen: (options, accept) => {
       onConnection = accept;
-      return Promise.resolve({ address: { host: options.host, port: 1 }, close: () => Promise.resolve() });
+      const address = { host: options.host, port: 1 };
+      return Promise.resolve({ address, renewTls() {}, close: () => Promise.resolve() });
     },
     connect: () => {
       const dial = Promise.withResolvers<Socket>();
       dials.push(dial);
       return dial.promise;
     },
+    checkTls: missing,
     bindDatagram: missing,
     resolveAddresses: missing,
     resolveServices: missing,
