@@ -10,6 +10,7 @@ import type { Pid, Term } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
+import { row } from '../support/row.ts';
 import { skipUnless } from '../support/peers.ts';
 import { freePort } from '../support/ports.ts';
 import { Beam } from './fixtures/beam.ts';
@@ -63,49 +64,53 @@ class Counter extends GenServer {
   }
 }
 
-test('visible: names of two BEAMs and two of ours are seen by all, and go with their processes', options, async (t) => {
-  const setup = await Setup.make(t);
-  const [ts1, ts2] = [await setup.node('ts1'), await setup.node('ts2')];
-  const [of1, of2] = [await Global.start(ts1), await Global.start(ts2)];
-  const [a, b] = [await setup.beam('a'), await setup.beam('b')];
-  assert.equal(await a.eval(`${registerEcho('early')}, net_kernel:connect_node('${b.name}')`), 'true');
-  await ts1.connect(a.name);
-  await ts2.connect(ts1.name);
-  await eventually(() => isSynced([a, b], [of1, of2], 4), patient);
+test(
+  row('7.4', 'erl and us', 'names of two BEAMs and two of ours are seen by all, and go with their processes'),
+  options,
+  async (t) => {
+    const setup = await Setup.make(t);
+    const [ts1, ts2] = [await setup.node('ts1'), await setup.node('ts2')];
+    const [of1, of2] = [await Global.start(ts1), await Global.start(ts2)];
+    const [a, b] = [await setup.beam('a'), await setup.beam('b')];
+    assert.equal(await a.eval(`${registerEcho('early')}, net_kernel:connect_node('${b.name}')`), 'true');
+    await ts1.connect(a.name);
+    await ts2.connect(ts1.name);
+    await eventually(() => isSynced([a, b], [of1, of2], 4), patient);
 
-  await of1.sync();
-  assert.equal(await a.eval('global:sync()'), 'ok');
-  assert.equal(of2.whereis(atom('early'))?.node, a.name);
+    await of1.sync();
+    assert.equal(await a.eval('global:sync()'), 'ok');
+    assert.equal(of2.whereis(atom('early'))?.node, a.name);
 
-  const counter = await ts2.spawn(Counter, []);
-  assert.equal(await of2.register(atom('counter'), counter), true);
-  assert.equal(await of1.ref<Counter>(atom('counter')).increment(), 1);
-  assert.equal(await b.eval(`gen_server:call({global, counter}, increment)`), '2');
-  assert.equal(await of1.register(atom('counter'), member(ts1)), false);
-  assert.equal(await a.eval('global:register_name(counter, self())'), 'no');
+    const counter = await ts2.spawn(Counter, []);
+    assert.equal(await of2.register(atom('counter'), counter), true);
+    assert.equal(await of1.ref<Counter>(atom('counter')).increment(), 1);
+    assert.equal(await b.eval(`gen_server:call({global, counter}, increment)`), '2');
+    assert.equal(await of1.register(atom('counter'), member(ts1)), false);
+    assert.equal(await a.eval('global:register_name(counter, self())'), 'no');
 
-  assert.equal(await b.eval(registerEcho('leader')), 'yes');
-  const got: Term[] = [];
-  const mine = member(ts1, got);
-  await eventually(() => of1.whereis(leader) !== undefined);
-  assert.equal(of1.send(leader, tuple(mine, 'hello')).node, b.name);
-  await eventually(() => got.length === 1);
-  assert.deepEqual(got, [tuple(atom('echo'), 'hello')]);
+    assert.equal(await b.eval(registerEcho('leader')), 'yes');
+    const got: Term[] = [];
+    const mine = member(ts1, got);
+    await eventually(() => of1.whereis(leader) !== undefined);
+    assert.equal(of1.send(leader, tuple(mine, 'hello')).node, b.name);
+    await eventually(() => got.length === 1);
+    assert.deepEqual(got, [tuple(atom('echo'), 'hello')]);
 
-  await b.eval('exit(global:whereis_name(leader), kill)');
-  ts2.runtime.exit(counter.pid as Pid, atom('kill'));
-  await eventually(() => of1.registeredNames().length === 1 && of2.registeredNames().length === 1);
-  await eventually(async () => (await a.eval('global:registered_names()')) === '[early]');
-  await eventually(async () => (await b.eval('global:registered_names()')) === '[early]');
-  for (const beam of [a, b]) assert.equal(await beam.eval('ets:tab2list(global_locks)'), '[]');
-  assert.equal(of1.statistics().locks + of2.statistics().locks, 0);
-  assert.deepEqual(
-    setup.logs.warnings().map(({ msg }) => msg),
-    [],
-  );
-});
+    await b.eval('exit(global:whereis_name(leader), kill)');
+    ts2.runtime.exit(counter.pid as Pid, atom('kill'));
+    await eventually(() => of1.registeredNames().length === 1 && of2.registeredNames().length === 1);
+    await eventually(async () => (await a.eval('global:registered_names()')) === '[early]');
+    await eventually(async () => (await b.eval('global:registered_names()')) === '[early]');
+    for (const beam of [a, b]) assert.equal(await beam.eval('ets:tab2list(global_locks)'), '[]');
+    assert.equal(of1.statistics().locks + of2.statistics().locks, 0);
+    assert.deepEqual(
+      setup.logs.warnings().map(({ msg }) => msg),
+      [],
+    );
+  },
+);
 
-test('hidden: names by delegation; every BEAM watches our process', options, async (t) => {
+test(row('7.1 A9', 'erl and us', 'names by delegation; every BEAM watches our process'), options, async (t) => {
   const setup = await Setup.make(t);
   const ts = await setup.node('ts', true);
   const [a, b] = [await setup.beam('a'), await setup.beam('b')];
