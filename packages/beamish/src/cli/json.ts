@@ -19,7 +19,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /**
  * A term as JSON, for people and for `jq`: atoms and pids become strings, tuples arrays, maps with keys of any kind objects.
- * `nil` and `undefined` are null; integers beyond JSON's are strings; bytes that are no text are `{"$bytes": base64}`.
+ * `nil` and `undefined` are null; integers beyond JSON's are strings, dates too; bytes that are no text are `{"$bytes": base64}`.
  */
 export function jsonOf(term: Term): Json {
   if (term === null || term === undefined) return null;
@@ -30,6 +30,8 @@ export function jsonOf(term: Term): Json {
   if (Array.isArray(term)) return (term as readonly Term[]).map(jsonOf);
   if (term instanceof Tuple) return term.elements.map(jsonOf);
   if (term instanceof ImproperList) return [...term.elements, term.tail].map(jsonOf);
+  if (term instanceof Set) return [...(term as ReadonlySet<Term>)].map(jsonOf);
+  if (term instanceof Date) return term.toJSON();
   if (term instanceof Uint8Array) return { $bytes: Buffer.from(term).toString('base64') };
   if (term instanceof Pid || term instanceof Reference || term instanceof Port) return term.toString();
   if (term instanceof ExportFun || term instanceof OpaqueFun) return term.toString();

@@ -13,6 +13,7 @@ import {
   Reference,
   type Term,
   Tuple,
+  wireForm,
 } from '../term/index.ts';
 import { constant, HashState } from './mix.ts';
 
@@ -43,13 +44,14 @@ export function phash2(term: Term, range = 0x800_0000): number {
 
 function hashTerm(state: HashState, term: Term, depth: number): void {
   if (typeof term === 'string') return hashBytes(state, Buffer.from(term, 'utf8'));
-  if (typeof term === 'number') {
+  if (typeof term === 'number' && Number.isFinite(term)) {
     const integral = Number.isSafeInteger(term) && !Object.is(term, -0);
     return integral ? hashInteger(state, term) : hashFloat(state, term);
   }
   if (typeof term === 'bigint') return hashInteger(state, term);
   const name = atomName(term);
   if (name !== undefined) return hashAtom(state, name);
+  if (typeof term === 'number') return hashTerm(state, wireForm(term), depth);
   if (typeof term !== 'object' || term === null)
     throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
   if (depth >= MAX_DEPTH) throw new BeamishError('term_too_large', `a term nested deeper than ${MAX_DEPTH} levels`);
@@ -78,7 +80,9 @@ function hashObject(state: HashState, term: Exclude<Term, null> & object, depth:
   } else if (isTermMap(term)) {
     hashMap(state, mapEntries(term), depth);
   } else {
-    throw new BeamishError('term_not_encodable', 'an instance of a class is no term');
+    const form = wireForm(term);
+    if (form === undefined) throw new BeamishError('term_not_encodable', 'an instance of a class is no term');
+    hashTerm(state, form, depth - 1);
   }
 }
 
@@ -126,7 +130,6 @@ function hashDigits(state: HashState, hex: string, kind: number): void {
 }
 
 function hashFloat(state: HashState, value: number): void {
-  if (!Number.isFinite(value)) throw new BeamishError('term_not_encodable', `${value} is no Erlang float`);
   const bits = Buffer.alloc(8);
   bits.writeDoubleBE(value === 0 ? 0 : value);
   state.mixTwo(bits.readInt32BE(0), bits.readInt32BE(4), 12);

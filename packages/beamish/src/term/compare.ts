@@ -1,9 +1,10 @@
 import { BeamishError } from '../error/index.ts';
 import { atomName } from './atom.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
+import { requireWireForm } from './javascript.ts';
 import { keyOf } from './key.ts';
 import { HARD_MAX_DEPTH } from './limits.ts';
-import { mapEntries } from './maps.ts';
+import { isTermMap, mapEntries } from './term-map.ts';
 import type { Term, TermMap } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
 
@@ -43,9 +44,12 @@ const MAP = 7;
 const EMPTY = 8;
 const CONS = 9;
 const BITS = 10;
+/** What stands for a term of another rank. */
+const FOREIGN = 11;
 
 function rankOf(term: Term): number {
-  if (typeof term === 'number' || typeof term === 'bigint' || term instanceof Float) return NUMBER;
+  if (typeof term === 'number') return Number.isFinite(term) ? NUMBER : FOREIGN;
+  if (typeof term === 'bigint' || term instanceof Float) return NUMBER;
   if (atomName(term) !== undefined) return ATOM;
   if (typeof term === 'string' || term instanceof Uint8Array || term instanceof BitString) return BITS;
   if (Array.isArray(term)) return term.length === 0 ? EMPTY : CONS;
@@ -54,7 +58,8 @@ function rankOf(term: Term): number {
   if (term instanceof Pid) return PID;
   if (term instanceof Reference) return REFERENCE;
   if (term instanceof Port) return PORT;
-  return term instanceof ExportFun || term instanceof OpaqueFun ? FUN : MAP;
+  if (term instanceof ExportFun || term instanceof OpaqueFun) return FUN;
+  return isTermMap(term) ? MAP : FOREIGN;
 }
 
 /** `exact`: among keys of maps every integer is below every float. */
@@ -62,7 +67,10 @@ function compare(a: Term, b: Term, exact: boolean, depth: number): number {
   if (depth > HARD_MAX_DEPTH)
     throw new BeamishError('term_too_large', `terms nested deeper than ${HARD_MAX_DEPTH} levels`);
   const rank = rankOf(a);
-  if (rank !== rankOf(b)) return rank - rankOf(b);
+  const other = rankOf(b);
+  if (rank === FOREIGN) return compare(requireWireForm(a), b, exact, depth);
+  if (other === FOREIGN) return compare(a, requireWireForm(b), exact, depth);
+  if (rank !== other) return rank - other;
   switch (rank) {
     case NUMBER:
       return compareNumbers(a as number | bigint | Float, b as number | bigint | Float, exact);

@@ -1,9 +1,11 @@
 import { Atom, wireAtom } from './atom.ts';
 import { Encoder } from './encoder.ts';
 import { ExportFun, OpaqueFun, Pid } from './identifiers.ts';
+import { JS, STRUCT } from './javascript.ts';
 import { keyOf } from './key.ts';
 import { LeafReader } from './leaf-reader.ts';
 import { checkLimit, DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, HARD_MAX_DEPTH } from './limits.ts';
+import { revivedStruct, revivedTuple } from './revive.ts';
 import * as tag from './tags.ts';
 import type { Term } from './types.ts';
 import { Float, ImproperList, Tuple } from './values.ts';
@@ -51,6 +53,8 @@ export interface DecoderOptions extends DecodeOptions {
   readonly largeViews?: boolean;
 }
 
+/** Elements that one value counts for which a `{'$js', Class, Content}` becomes. */
+const REVIVED_ELEMENTS = 8;
 /** Canonical characters of keys of maps, for each byte of input: honest terms need fewer than 10. */
 const KEY_WORK = 64;
 
@@ -198,16 +202,27 @@ export class Decoder extends LeafReader {
         return list.length === 0 ? tail : new ImproperList(list, tail);
       }
       const count = this.readUint32();
+      if (count === 0 && list.length === 0 && this.at < this.end && this.source[this.at] === tag.MAP) {
+        return this.#markedMap(depth);
+      }
       this.#count(count, 1);
       for (let index = 0; index < count; index++) list.push(this.#read(depth));
     }
   }
 
-  #tuple(arity: number, depth: number): Tuple {
+  #tuple(arity: number, depth: number): Term {
     this.#count(arity, 1);
     const elements: Term[] = [];
     for (let index = 0; index < arity; index++) elements.push(this.#read(depth));
-    return new Tuple(elements);
+    const tuple = new Tuple(elements);
+    return arity === 3 && elements[0] === JS ? this.#revived(tuple) : tuple;
+  }
+
+  #revived(tuple: Tuple): Term {
+    const value = revivedTuple(tuple);
+    // An object that takes more memory than the elements it was made of.
+    if (value !== tuple) this.#count(REVIVED_ELEMENTS, 0);
+    return value;
   }
 
   /** A plain object while all keys are strings, from the first other key on a `Map`. */
@@ -223,6 +238,15 @@ export class Decoder extends LeafReader {
     }
     if (count > 1 && Object.keys(object).length !== count) this.malformed(start, 'a map with a key twice');
     return object;
+  }
+
+  /** A map that is to be a `Map`, see `Encoder`. */
+  #markedMap(depth: number): Term {
+    const start = this.at;
+    this.at += 1;
+    const count = this.readUint32();
+    this.#count(count, 2);
+    return count === 0 ? new Map() : this.#wideMap({}, 0, this.#read(depth), count, depth, start);
   }
 
   #wideMap(
@@ -242,7 +266,7 @@ export class Decoder extends LeafReader {
       if (index > done) key = this.#read(depth);
       // A Map turns the key -0 into 0: the float -0.0 would become the integer 0.
       if (Object.is(key, -0)) key = new Float(-0);
-      if (typeof key === 'object' && key !== null && !(key instanceof Atom)) onlyNames = false;
+      if (isCompound(key)) onlyNames = false;
       if (!onlyNames && count > 1) seen ??= new Set(Array.from(map.keys(), (other) => this.#compareKey(other)));
       if (seen !== undefined) {
         const before = seen.size;
@@ -251,7 +275,7 @@ export class Decoder extends LeafReader {
       map.set(key, this.#read(depth));
     }
     if (map.size !== count) this.malformed(start, 'a map with a key twice');
-    return map;
+    return map.has(STRUCT) ? revivedStruct(map) : map;
   }
 
   /**
@@ -320,6 +344,11 @@ export class Decoder extends LeafReader {
     this.#elementsLeft -= bytesEach === 2 ? count * 2 : count;
     if (this.#elementsLeft < 0) this.tooLarge('more elements than maxElements');
   }
+}
+
+/** Whether another value may be the same term as this key. */
+function isCompound(key: Term): boolean {
+  return typeof key === 'bigint' || (typeof key === 'object' && key !== null && !(key instanceof Atom));
 }
 
 function keyWork(bytes: Uint8Array): number {

@@ -2,9 +2,10 @@ import { BeamishError } from '../error/index.ts';
 import { Atom, wireAtom } from './atom.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
 import { keyOf } from './key.ts';
+import { notATerm, wireForm } from './javascript.ts';
 import { LeafWriter, NOTHING } from './leaf-writer.ts';
 import { checkLimit, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH } from './limits.ts';
-import { pathTo } from './path.ts';
+import { circleIn, pathTo } from './path.ts';
 import * as tag from './tags.ts';
 import type { Term } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
@@ -12,13 +13,13 @@ import { BitString, Float, ImproperList, Tuple } from './values.ts';
 /** How terms become bytes. */
 export interface EncodeOptions {
   /**
-   * How a `Uint8Array` is written. `bits8`: as a bitstring of whole bytes, which a
-   * BEAM node reads as the same binary and Beamish as a `Uint8Array` again;
-   * `binary`: as an ordinary binary, which Beamish reads as a string when it is UTF-8.
+   * Erlang has one term for a `Uint8Array` and the string of its text, for `5n` and `5`, for a `Map` with string keys and the
+   * object with them. False: the one that is rarer is written in an unusual way, which a BEAM reads as the same term, and
+   * Beamish as what it was. True: everything as a BEAM writes it, and these three come back as string, number and object.
    *
-   * @default 'bits8'
+   * @default false
    */
-  readonly bytesAs?: 'bits8' | 'binary';
+  readonly canonical?: boolean;
   /**
    * Levels of nesting, 1 to 1024. Deeper terms, and values that contain themselves, are refused.
    *
@@ -40,14 +41,14 @@ export class Encoder extends LeafWriter {
   readonly #maxDepth: number;
 
   constructor(options: EncodeOptions = {}) {
-    super((options.bytesAs ?? 'bits8') === 'bits8');
+    super(options.canonical !== true);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
   }
 
   /**
    * Writes a term, without the version byte 131 (as in distribution messages).
    *
-   * @throws BeamishError `term_not_encodable` when a value in it is no term, two
+   * @throws BeamishError `term_not_encodable`, with `details.path`, when a value in it is no term or contains itself, two
    * keys of a map are equal, or a text is not well-formed Unicode; `term_too_large` when it is nested too deep.
    */
   writeTerm(term: Term): void {
@@ -56,14 +57,21 @@ export class Encoder extends LeafWriter {
       this.#write(term, 0);
     } catch (error) {
       this.end = start;
-      const refused = this.refused;
-      this.refused = NOTHING;
-      if (!(error instanceof BeamishError) || error.code !== 'term_not_encodable') throw error;
-      const path = pathTo(term, refused);
-      throw new BeamishError(error.code, path === '' ? error.message : `at ${path}: ${error.message}`, {
-        details: { path },
-      });
+      throw this.#located(error, term);
     }
+  }
+
+  /** The error with the place in the term, which is looked for only now. */
+  #located(error: unknown, term: Term): unknown {
+    const refused = this.refused;
+    this.refused = NOTHING;
+    if (!(error instanceof BeamishError)) return error;
+    if (error.code === 'term_too_large') return circleError(term) ?? error;
+    if (error.code !== 'term_not_encodable') return error;
+    const path = pathTo(term, refused);
+    return new BeamishError(error.code, path === '' ? error.message : `at ${path}: ${error.message}`, {
+      details: { path },
+    });
   }
 
   #write(term: Term, depth: number): void {
@@ -81,16 +89,13 @@ export class Encoder extends LeafWriter {
       case 'object':
         return term === null ? this.writeBytes(NULL) : this.#object(term, depth + 1);
       default:
-        return this.refuse(term, `a ${typeof term} is no term`);
+        return this.refuse(term, notATerm(term));
     }
   }
 
   #object(term: object, depth: number): void {
     if (depth > this.#maxDepth) {
-      throw new BeamishError(
-        'term_too_large',
-        `a term nested deeper than ${this.#maxDepth} levels, or containing itself`,
-      );
+      throw new BeamishError('term_too_large', `a term nested deeper than maxDepth, ${this.#maxDepth} levels`);
     }
     if (Array.isArray(term)) return this.#list(term as readonly Term[], depth);
     const prototype: unknown = Object.getPrototypeOf(term);
@@ -108,16 +113,31 @@ export class Encoder extends LeafWriter {
       for (const element of term.elements) this.#write(element, depth);
       return this.#write(term.tail, depth);
     }
-    return this.#rare(term);
+    return this.#rare(term, depth);
   }
 
-  #rare(term: object): void {
+  #rare(term: object, depth: number): void {
     if (term instanceof BitString) return this.bitString(term);
     if (term instanceof Port) return this.port(term);
     if (term instanceof ExportFun) return this.exportFun(term);
     if (term instanceof OpaqueFun) return this.writeBytes(term.bytes);
-    const name: unknown = (term as { constructor?: { name?: unknown } }).constructor?.name;
-    return this.refuse(term, `an instance of ${typeof name === 'string' && name !== '' ? name : 'a class'} is no term`);
+    const form = wireForm(term);
+    if (form === undefined) return this.refuse(term, notATerm(term));
+    if (form instanceof Tuple) return this.#tuple(form.elements, depth);
+    if (term instanceof Set) return this.#set(term as ReadonlySet<Term>, form, depth);
+    return this.#pairs(form, depth);
+  }
+
+  /** The struct of a set; the keys of the map in it are the elements, and are checked as such. */
+  #set(set: ReadonlySet<Term>, form: ReadonlyMap<Term, Term>, depth: number): void {
+    this.writeByte(tag.MAP);
+    this.writeUint32(form.size);
+    for (const [key, value] of form) {
+      this.#write(key, depth);
+      if (value instanceof Map) this.#pairs(value as ReadonlyMap<Term, Term>, depth + 1);
+      else this.#write(value, depth);
+    }
+    this.#checkKeys(set, 'two elements of a set are the same term');
   }
 
   #list(elements: readonly Term[], depth: number): void {
@@ -165,7 +185,16 @@ export class Encoder extends LeafWriter {
   }
 
   #map(map: ReadonlyMap<Term, Term>, depth: number): void {
-    this.#checkKeys(map);
+    this.#pairs(map, depth);
+    this.#checkKeys(map, 'two keys of a map are the same term');
+  }
+
+  #pairs(map: ReadonlyMap<Term, Term>, depth: number): void {
+    if (this.marks && onlyTexts(map)) {
+      // A list of no elements whose tail is the map: a BEAM reads the map, Beamish a `Map`.
+      this.writeByte(tag.LIST);
+      this.writeUint32(0);
+    }
     this.writeByte(tag.MAP);
     this.writeUint32(map.size);
     for (const [key, value] of map) {
@@ -174,23 +203,27 @@ export class Encoder extends LeafWriter {
     }
   }
 
-  /** A BEAM node closes the connection when a map has a key twice (pitfall 2 of section 4). */
-  #checkKeys(map: ReadonlyMap<Term, Term>): void {
-    if (map.size < 2) return;
-    let seen: Set<string> | undefined;
-    for (const key of map.keys()) {
-      // Different strings, and different numbers, of one Map are different terms among themselves.
-      if (typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))) continue;
-      seen = new Set();
-      break;
-    }
-    if (seen === undefined) return;
-    for (const key of map.keys()) {
-      if (typeof key === 'number' && !Number.isFinite(key)) this.refuse(key, `${key} is no Erlang float`);
-      const before = seen.size;
-      if (seen.add(keyOf(key)).size === before) this.refuse(map, 'two keys of a map are the same term');
-    }
+  /**
+   * A BEAM node closes the connection when a map has a key twice (pitfall 2 of section 4). The keys have been written:
+   * each of them is a term.
+   */
+  #checkKeys(owner: ReadonlyMap<Term, unknown> | ReadonlySet<Term>, message: string): void {
+    if (owner.size < 2 || onlyTextsAndNumbers(owner)) return;
+    const seen = new Set<string>();
+    for (const key of owner.keys()) seen.add(keyOf(key));
+    if (seen.size !== owner.size) this.refuse(owner, message);
   }
+}
+
+function onlyTexts(map: ReadonlyMap<Term, unknown>): boolean {
+  for (const key of map.keys()) if (typeof key !== 'string') return false;
+  return true;
+}
+
+/** Different strings, and different numbers, of one Map or Set are different terms among themselves. */
+function onlyTextsAndNumbers(owner: ReadonlyMap<Term, unknown> | ReadonlySet<Term>): boolean {
+  for (const key of owner.keys()) if (typeof key !== 'string' && typeof key !== 'number') return false;
+  return true;
 }
 
 function allBytes(elements: readonly Term[]): boolean {
@@ -200,4 +233,13 @@ function allBytes(elements: readonly Term[]): boolean {
     if (typeof element !== 'number' || (element & 0xff) !== element || Object.is(element, -0)) return false;
   }
   return true;
+}
+
+/** Says where a term contains itself, if it does. */
+function circleError(term: Term): BeamishError | undefined {
+  const circle = circleIn(term);
+  if (circle === undefined) return undefined;
+  const { path, of } = circle;
+  const message = `at ${path}: a term cannot contain itself, and this is ${of === '' ? 'the whole' : `the same as ${of}`}`;
+  return new BeamishError('term_not_encodable', message, { details: { path } });
 }

@@ -1,6 +1,7 @@
 import { atomName } from './atom.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
-import { isTermMap, mapEntries } from './maps.ts';
+import { wireForm } from './javascript.ts';
+import { isTermMap, mapEntries } from './term-map.ts';
 import type { Term } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
 
@@ -100,8 +101,18 @@ class Printer {
     } else if (isTermMap(term as Term)) {
       this.#map(term as ReadonlyMap<Term, Term>, depth);
     } else {
-      this.#text += '#NotATerm<object>';
+      this.#foreign(term, depth);
     }
+  }
+
+  #foreign(term: object, depth: number): void {
+    if (term instanceof Date && !Number.isNaN(term.getTime())) {
+      this.#text += `#Date<${term.toISOString()}>`;
+      return;
+    }
+    const form = wireForm(term);
+    if (form === undefined) this.#text += '#NotATerm<object>';
+    else this.print(form, depth);
   }
 
   #bytes(bytes: Uint8Array, lastBits: number): void {

@@ -2,8 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { BeamishError } from '../error/index.ts';
 import { atomName } from './atom.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
+import { notATerm, requireWireForm } from './javascript.ts';
 import { HARD_MAX_DEPTH } from './limits.ts';
-import type { Term } from './types.ts';
+import { isTermMap, mapEntries } from './term-map.ts';
+import type { Term, TermMap } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
 
 /**
@@ -25,8 +27,7 @@ function keyAt(term: Term, depth: number): string {
   if (typeof term === 'bigint') return `i${term};`;
   const name = atomName(term);
   if (name !== undefined) return `a${name.length}:${name}`;
-  if (typeof term !== 'object' || term === null)
-    throw new BeamishError('term_not_encodable', `a ${typeof term} is no term`);
+  if (typeof term !== 'object' || term === null) throw new BeamishError('term_not_encodable', notATerm(term));
   if (depth >= HARD_MAX_DEPTH) {
     throw new BeamishError(
       'term_too_large',
@@ -37,6 +38,7 @@ function keyAt(term: Term, depth: number): string {
 }
 
 function numberKey(value: number): string {
+  if (!Number.isFinite(value)) return keyAt(requireWireForm(value), 0);
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? `i${value};` : floatKey(value);
 }
 
@@ -56,9 +58,10 @@ function objectKey(term: object, depth: number): string {
     return `e${term.arity}.${term.module.length}.${term.function.length}:${term.module}${term.function}`;
   }
   if (term instanceof OpaqueFun) return `u${term.bytes.length}:${latin1(term.bytes)}`;
-  const pairs =
-    term instanceof Map ? [...(term as ReadonlyMap<Term, Term>)] : (Object.entries(term) as [string, Term][]);
-  const keys = pairs.map(([key, value]) => keyAt(key, depth) + keyAt(value, depth)).sort();
+  if (!isTermMap(term as Term)) return objectKey(requireWireForm(term), depth);
+  const keys = mapEntries(term as TermMap)
+    .map(([key, value]) => keyAt(key, depth) + keyAt(value, depth))
+    .sort();
   return `m${keys.length}:${keys.join('')}`;
 }
 

@@ -49,6 +49,11 @@ export class LeafReader extends ByteReader {
       for (let index = count - 1; index >= 0; index--) value = value * 256 + source[at + index]!;
       return negative ? 0 - value : value;
     }
+    if (count === 8 && source[at + 7] === 0) {
+      // More bytes than a BEAM would write: a bigint that a number could hold, see `LeafWriter.bigint`.
+      const value = source.readBigUInt64LE(at);
+      return negative ? -value : value;
+    }
     const hex = Buffer.from(source.subarray(at, at + count))
       .reverse()
       .toString('hex');

@@ -1,12 +1,15 @@
 import { BeamishError } from '../error/index.ts';
 import { wireAtom } from './atom.ts';
 import type { ExportFun, Pid, Port, Reference } from './identifiers.ts';
+import { JS } from './javascript.ts';
 import * as tag from './tags.ts';
 import type { BitString } from './values.ts';
 import { ByteWriter } from './writer.ts';
 
 /** Texts up to this many UTF-16 units are copied here; past it Node's own writer is faster. */
 const SHORT_TEXT = 40;
+const MIN_SAFE = BigInt(Number.MIN_SAFE_INTEGER);
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 /** Stands in no term. */
 export const NOTHING = Symbol('nothing');
 
@@ -14,15 +17,15 @@ export const NOTHING = Symbol('nothing');
 export class LeafWriter extends ByteWriter {
   /** What was refused, to tell where in the term it is. */
   protected refused: unknown = NOTHING;
-  protected readonly bits8: boolean;
+  /** Whether what Erlang does not tell apart is marked, see `EncodeOptions.canonical`. */
+  protected readonly marks: boolean;
   /** Pids and references of one node come one after another. */
   #lastName = '';
   #lastWire = wireAtom('').wire;
 
-  /** @param bits8 whether a `Uint8Array` is a bitstring of whole bytes, see `EncodeOptions.bytesAs`. */
-  constructor(bits8: boolean) {
+  constructor(marks: boolean) {
     super();
-    this.bits8 = bits8;
+    this.marks = marks;
   }
 
   protected number(value: number): void {
@@ -59,8 +62,15 @@ export class LeafWriter extends ByteWriter {
   }
 
   protected bigint(value: bigint): void {
-    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) {
-      return this.number(Number(value));
+    if (value >= MIN_SAFE && value <= MAX_SAFE) {
+      if (!this.marks) return this.number(Number(value));
+      // Eight bytes, where a BEAM writes no more than it needs: a reader that knows tells 5n from 5, a BEAM reads 5.
+      this.reserve(11);
+      this.writeByte(tag.SMALL_BIG);
+      this.writeByte(8);
+      this.writeByte(value < 0n ? 1 : 0);
+      this.end = this.buffer.writeBigUInt64LE(value < 0n ? -value : value, this.end);
+      return;
     }
     const hex = (value < 0n ? -value : value).toString(16);
     const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').reverse();
@@ -76,10 +86,19 @@ export class LeafWriter extends ByteWriter {
   }
 
   protected float(value: number): void {
-    if (!Number.isFinite(value)) return this.refuse(value, `${value} is no Erlang float`);
+    if (!Number.isFinite(value)) return this.#notFinite(value);
     this.reserve(9);
     this.buffer[this.end] = tag.NEW_FLOAT;
     this.end = this.buffer.writeDoubleBE(value, this.end + 1);
+  }
+
+  /** A BEAM closes the connection at a float that is none. */
+  #notFinite(value: number): void {
+    this.writeByte(tag.SMALL_TUPLE);
+    this.writeByte(3);
+    this.writeBytes(JS.wire);
+    this.text('Number');
+    this.text(String(value));
   }
 
   protected text(text: string): void {
@@ -108,10 +127,10 @@ export class LeafWriter extends ByteWriter {
 
   protected binary(bytes: Uint8Array): void {
     this.reserve(6 + bytes.length);
-    this.writeByte(this.bits8 ? tag.BIT_BINARY : tag.BINARY);
+    this.writeByte(this.marks ? tag.BIT_BINARY : tag.BINARY);
     this.writeUint32(bytes.length);
     // OTP refuses 8 bits in the last byte where there is no byte.
-    if (this.bits8) this.writeByte(bytes.length === 0 ? 0 : 8);
+    if (this.marks) this.writeByte(bytes.length === 0 ? 0 : 8);
     this.writeBytes(bytes);
   }
 

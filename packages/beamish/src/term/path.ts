@@ -32,10 +32,37 @@ function* children(value: object): Iterable<readonly [string, unknown]> {
       yield [typeof key === 'string' ? `.get(${JSON.stringify(key)})` : `.values[${index}]`, element];
       index += 1;
     }
+  } else if (value instanceof Set) {
+    let index = 0;
+    for (const element of value as ReadonlySet<unknown>) yield [`.values[${index++}]`, element];
+  } else if (value instanceof Error) {
+    for (const name of ['message', 'name', 'code', 'cause', 'errors', 'details'])
+      yield [`.${name}`, (value as unknown as { readonly [name: string]: unknown })[name]];
   } else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
     for (const [key, element] of Object.entries(value)) {
       yield [`.${key}`, key];
       yield [`.${key}`, element];
     }
   }
+}
+
+/** Where in `root` a value contains itself, and which of those around it it is; undefined when there is no such place. */
+export function circleIn(root: unknown): { readonly path: string; readonly of: string } | undefined {
+  const around = new Map<object, string>();
+  const done = new Set<object>();
+  const search = (value: unknown, path: string): { path: string; of: string } | undefined => {
+    if (typeof value !== 'object' || value === null || done.has(value)) return undefined;
+    const of = around.get(value);
+    if (of !== undefined) return { path, of };
+    if (around.size > HARD_MAX_DEPTH) return undefined;
+    around.set(value, path);
+    for (const [step, child] of children(value)) {
+      const found = search(child, path + step);
+      if (found !== undefined) return found;
+    }
+    around.delete(value);
+    done.add(value);
+    return undefined;
+  };
+  return search(root, '');
 }

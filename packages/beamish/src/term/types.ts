@@ -16,6 +16,10 @@ import type { BitString, Float, ImproperList, Tuple } from './values.ts';
  * | tuple | `Tuple` |
  * | map | plain object when every key is a string, else `Map` |
  * | pid, reference, port, fun | `Pid`, `Reference`, `Port`, `ExportFun` or `OpaqueFun` |
+ * | `%DateTime{}` in UTC with milliseconds, `%MapSet{}` | `Date`, `Set` |
+ * | `{'$js', Class, Content}` | what JavaScript alone has: errors, typed arrays, URLs, NaN and the infinities |
+ *
+ * docs/terms.md has each of them both ways.
  *
  * Source: External Term Format (erts User's Guide, chapter "External Term Format").
  */
@@ -39,7 +43,27 @@ export type Term =
   | ImproperList
   | readonly Term[]
   | ReadonlyMap<Term, Term>
+  | ReadonlySet<Term>
+  | Date
+  | Error
+  | URL
+  | ArrayBuffer
+  | TypedArray
+  | DataView
   | { readonly [key: string]: Term };
 
 /** A term that is a map: a plain object (string keys only) or a `Map`. */
 export type TermMap = ReadonlyMap<Term, Term> | { readonly [key: string]: Term };
+
+/** Typed arrays that travel as such. */
+export type TypedArray =
+  | Int8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array;

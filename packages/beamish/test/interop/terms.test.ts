@@ -26,7 +26,7 @@ import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 import { seed } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { arbitraryTerm } from '../term/arbitrary.ts';
+import { arbitraryTerm, arbitraryValue } from '../term/arbitrary.ts';
 import { lengthPrefixed, Records, runErl } from './fixtures/term-corpus.ts';
 
 const COUNT = Number(process.env['TERMS'] ?? 3000);
@@ -85,9 +85,11 @@ test(row('4 11.2', 'erl and us', 'random terms of erl: =:= on return, same hash'
 test(row('4 11.2', 'us to erl', 'random terms of ours: equal, same hash'), options, async () => {
   await using directory = await temporaryDirectory();
   const [ours, theirs] = [directory.file('ours'), directory.file('theirs')];
-  const terms = fc.sample(arbitraryTerm, { numRuns: Math.ceil(COUNT / 2), seed });
-  for (const bytesAs of ['bits8', 'binary'] as const) {
-    await writeFile(ours, lengthPrefixed(terms.map((term) => encode(term, { bytesAs }))));
+  const terms = [arbitraryTerm, arbitraryValue].flatMap((arbitrary) =>
+    fc.sample(arbitrary, { numRuns: Math.ceil(COUNT / 4), seed }),
+  );
+  for (const canonical of [false, true]) {
+    await writeFile(ours, lengthPrefixed(terms.map((term) => encode(term, { canonical }))));
     await runErl(`term_corpus:own("${ours}", "${theirs}")`);
     const answers = new Records(await readFile(theirs));
     for (const term of terms) {

@@ -13,6 +13,7 @@ class Counter extends GenServer {
   readonly callback = (): number => 1;
   readonly _hidden = 1;
   readonly date = new Date(0);
+  readonly weak = new WeakMap();
   #count = 0;
   constructor(step = 1) {
     super();
@@ -53,9 +54,10 @@ test('sys:get_state shows public fields as terms; #private, _underscored and fun
   const { runtime, sys } = start();
   const { pid } = await runtime.startServer(Counter, [2]);
   const state = (await sys(pid!, atom('get_state'))) as Record<string, Term>;
-  assert.deepEqual(Object.keys(state).toSorted(), ['date', 'seen', 'step']);
+  assert.deepEqual(Object.keys(state).toSorted(), ['date', 'seen', 'step', 'weak']);
   assert.equal(state['step'], 2);
-  assert.equal(typeof state['date'], 'string', 'what is no term is shown by its text');
+  assert.deepEqual(state['date'], new Date(0));
+  assert.equal(typeof state['weak'], 'string', 'what is no term is shown by its text');
   class Secret extends Counter {
     protected override formatState(): Term {
       return atom('mine');

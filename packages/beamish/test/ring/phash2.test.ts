@@ -101,7 +101,7 @@ test('what is no term, or no range, is refused', () => {
       (error: unknown) => isBeamishError(error, 'option_invalid'),
     );
   }
-  for (const wrong of [Number.NaN, () => 1, [Symbol('x')], { a: new Date(0) }]) {
+  for (const wrong of [() => 1, [Symbol('x')], { a: new WeakMap() }]) {
     assert.throws(
       () => phash2(wrong as unknown as Term),
       (error: unknown) => isBeamishError(error, 'term_not_encodable'),

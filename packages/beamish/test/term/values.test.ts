@@ -276,7 +276,9 @@ test('formatTerm writes Erlang, bounded, and never throws', () => {
     [new BitString(Uint8Array.of(1, 0xe0), 3), '<<1,7:3>>'],
     [new ExportFun('lists', 'map', 2), 'fun lists:map/2'],
     [() => 1, '#NotATerm<function>'],
-    [[new Date(0)], '[#NotATerm<object>]'],
+    [[new Date(0), new WeakMap()], '[#Date<1970-01-01T00:00:00.000Z>,#NotATerm<object>]'],
+    [new Set([1]), "#{'__struct__' => 'Elixir.MapSet',map => #{1 => []}}"],
+    [new URL('http://a/'), '{\'$js\',<<"URL">>,<<"http://a/">>}'],
     [
       {
         get x() {

@@ -2,12 +2,16 @@
 import {
   type Atom,
   atom,
+  type chardataToString,
   type decode,
   encode,
   isAtom,
   isTuple,
+  keyword,
   struct,
+  structFields,
   type Term,
+  toDate,
   type Tuple,
   tuple,
 } from '../../src/term/index.ts';
@@ -32,12 +36,14 @@ same<ReturnType<typeof decode>, Term>();
 same<ReturnType<typeof encode>, Uint8Array>();
 // @ts-expect-error: functions are no terms
 encode(() => 1);
-// @ts-expect-error: nor are dates
-encode(new Date(0));
+// What JavaScript alone has is a term too: docs/terms.md.
+encode([new Date(0), new Set([1]), new Map([['a', new Error('x')]]), new URL('a:'), new Float32Array(1), 5n]);
+// @ts-expect-error: nor regular expressions
+encode(/x/);
 // @ts-expect-error: nor symbols, however deep
 encode({ a: [Symbol('x')] });
 // @ts-expect-error: an option that does not exist
-encode(1, { bytesAs: 'list' });
+encode(1, { canonical: 'yes' });
 
 interface Reading {
   readonly device: string;
@@ -54,12 +60,24 @@ if (isTuple(unknown, 2)) {
   void element;
 }
 struct('Elixir.User', { name: 'Ann' });
+same<ReturnType<typeof structFields>, { [field: string]: Term } | undefined>();
+same<ReturnType<typeof toDate>, Date | undefined>();
+same<ReturnType<typeof keyword>, Tuple[]>();
+same<ReturnType<typeof chardataToString>, string | undefined>();
+keyword({ timeout: 5, tags: new Set(['a']) });
+// @ts-expect-error: a function is no value of a keyword list
+keyword({ then: () => 1 });
+// @ts-expect-error: nor a field of a struct
+struct('Elixir.User', { name: Symbol('x') });
+// @ts-expect-error: a struct is asked for by the name of its module
+structFields(unknown, atom('Elixir.User'));
+const when: Term = toDate(unknown);
 
 const ring = HashRing.create([atom('a@h')]);
 same<ReturnType<typeof ring.keyToNode>, Atom | undefined>();
 HashRing.create(['a', 'b']).addNode('c');
-// @ts-expect-error: a date is no node
-HashRing.create([new Date(0)]);
+// @ts-expect-error: a function is no node
+HashRing.create([() => 1]);
 const owners = assign(['k'], ['a', 'b']);
 same<typeof owners, Map<string, string>>();
 same<ReturnType<typeof moved<string, 'a'>>, Map<string, Move<'a'>>>();
@@ -67,4 +85,4 @@ same<ReturnType<typeof moved<string, 'a'>>, Map<string, Move<'a'>>>();
 const code: BeamishErrorCode = 'timeout';
 // @ts-expect-error: the list of codes is closed
 const closed = new BeamishError('no_such_code', 'x');
-void [closed, first, second, array, nested, code];
+void [when, closed, first, second, array, nested, code];
