@@ -72,10 +72,7 @@ export function structName(term: Term): string | undefined {
   return module instanceof Atom ? module.name : undefined;
 }
 
-/**
- * The fields of an Elixir struct of that module, as an object without `__struct__`; undefined when the term is none. A schema
- * makes them typed: `validate(itemSchema, structFields(term, 'Elixir.Shop.Item'))`.
- */
+/** The fields of an Elixir struct of that module, as an object without `__struct__`; undefined when the term is none. */
 export function structFields(term: Term, module: string): { [field: string]: Term } | undefined {
   if (structName(term) !== module) return undefined;
   const { __struct__: _, ...fields } = toObject(term) ?? {};
