@@ -18,6 +18,8 @@ export interface FuzzOptions {
   readonly mutant?: string;
   /** End with the first finding. @default false */
   readonly first?: boolean;
+  /** Ends the jobs after the inputs that they are trying. */
+  readonly signal?: AbortSignal;
   /** Twice a second. */
   readonly progress?: (progress: Progress) => void;
   readonly finding?: (finding: Finding) => void;
@@ -54,6 +56,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     { length: jobs },
     (_, index) => new Job({ ...options, seed: seed + index * 0x1000_0001, inputs: Math.ceil(inputs / jobs) }, found),
   );
+  options.signal?.addEventListener('abort', () => {
+    for (const job of running) job.stop();
+  });
   const now = (): Progress => ({
     inputs: running.reduce((sum, job) => sum + job.inputs, 0),
     seconds: (performance.now() - started) / 1000,
