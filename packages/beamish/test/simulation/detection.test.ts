@@ -1,7 +1,8 @@
 /** What a program must not do, and what must not hang: each is named, with its place. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { generateKeyPair, generateKeyPairSync, generatePrimeSync, randomBytes } from 'node:crypto';
+import { existsSync, statSync, unlink } from 'node:fs';
+import { appendFile, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,8 +35,20 @@ const leaks: Readonly<Record<string, () => unknown>> = {
   'Math.random': () => Math.random(),
   'crypto.randomUUID': () => crypto.randomUUID(),
   'crypto.randomBytes': () => randomBytes(4),
+  'crypto.generateKeyPair': () => generateKeyPair('ed25519', {}, () => {}),
+  'crypto.generateKeyPairSync': () => generateKeyPairSync('ed25519'),
+  'crypto.generatePrimeSync': () => generatePrimeSync(16),
+  'crypto.subtle.generateKey': () => crypto.subtle.generateKey('Ed25519', false, ['sign']),
+  'performance.timeOrigin': () => performance.timeOrigin,
+  'performance.mark': () => performance.mark('here'),
+  'Atomics.wait': () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1),
+  'Atomics.waitAsync': () => Atomics.waitAsync(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1),
   'net.Socket.connect': () => connect(1, '127.0.0.1'),
+  'fs.existsSync': () => existsSync('/etc/hostname'),
+  'fs.statSync': () => statSync('/etc/hostname'),
+  'fs.unlink': () => unlink('/no/such/file', () => {}),
   'fs/promises.readFile': () => readFile('/etc/hostname'),
+  'fs/promises.appendFile': () => appendFile('/no/such/file', ''),
   'worker_threads.Worker': () => new Worker(''),
   fetch: () => fetch('http://127.0.0.1:1'),
 };
@@ -74,6 +87,7 @@ test('outside of a run, and beside one, everything is as ever', async () => {
   assert.ok(Date.now() > 0 && Math.random() < 1);
   await run;
   assert.equal(setTimeout, before);
+  assert.ok(performance.timeOrigin > 0 && existsSync('/'));
 });
 
 test('data with a date in it is no leak', async () => {

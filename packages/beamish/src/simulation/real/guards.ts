@@ -27,16 +27,26 @@ export interface Guarded {
 let current: Guarded | undefined;
 let installed = 0;
 const undo: (() => void)[] = [];
+/** By what they replace: thousands of runs make them once. */
+const replacements = new WeakMap<Callable, Callable>();
+
+/** What a module can do: its functions, without its classes. */
+function functionsOf(holder: object): readonly string[] {
+  return Object.keys(holder).filter((name) => /^[a-z]/.test(name) && typeof (holder as Holder)[name] === 'function');
+}
 
 const FORBIDDEN: readonly (readonly [string, object, readonly string[]])[] = [
   ['', globalThis, ['setTimeout', 'setInterval', 'setImmediate', 'fetch', 'WebSocket', 'EventSource']],
   ['Date.', Date, ['now']],
-  ['performance.', performance, ['now']],
+  ['performance.', performance, ['now', 'mark', 'measure', 'timeOrigin', 'toJSON']],
   ['Math.', Math, ['random']],
+  // The one stops every simulated host, the other waits by the real clock.
+  ['Atomics.', Atomics, ['wait', 'waitAsync']],
   ['AbortSignal.', AbortSignal, ['timeout']],
   ['process.', process, ['hrtime', 'uptime']],
   ['crypto.', Object.getPrototypeOf(globalThis.crypto) as object, ['getRandomValues', 'randomUUID']],
-  ['crypto.', crypto, ['randomBytes', 'randomInt', 'randomUUID', 'randomFill', 'randomFillSync']],
+  ['crypto.subtle.', Object.getPrototypeOf(globalThis.crypto.subtle) as object, ['generateKey']],
+  ['crypto.', crypto, functionsOf(crypto).filter((name) => /^(random|generate)/.test(name))],
   ['net.Socket.', net.Socket.prototype, ['connect']],
   ['net.Server.', net.Server.prototype, ['listen']],
   ['dgram.Socket.', dgram.Socket.prototype, ['bind', 'send', 'connect']],
@@ -47,21 +57,8 @@ const FORBIDDEN: readonly (readonly [string, object, readonly string[]])[] = [
   ['timers/promises.', timersPromises, ['setTimeout', 'setInterval', 'setImmediate']],
   ['worker_threads.', worker, ['Worker']],
   ['child_process.', childProcess, ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync']],
-  [
-    'fs.',
-    fs,
-    [
-      'readFileSync',
-      'writeFileSync',
-      'openSync',
-      'readFile',
-      'writeFile',
-      'open',
-      'createReadStream',
-      'createWriteStream',
-    ],
-  ],
-  ['fs/promises.', fs.promises, ['readFile', 'writeFile', 'open', 'stat', 'rename', 'rm', 'mkdir', 'readdir']],
+  ['fs.', fs, functionsOf(fs)],
+  ['fs/promises.', fs.promises, functionsOf(fs.promises)],
 ];
 
 /** Puts the guards in place; they do nothing outside of `guarded` turns. @returns what takes them away */
@@ -102,14 +99,34 @@ export function enterTurn(guarded: Guarded): () => void {
 }
 
 function guard(prefix: string, holder: Holder, name: string): void {
-  const descriptor = Object.getOwnPropertyDescriptor(holder, name);
-  const original = holder[name];
-  if (typeof original !== 'function' || descriptor?.configurable === false) return;
-  const what = prefix + name;
+  const place = holderOf(holder, name);
+  const descriptor = Object.getOwnPropertyDescriptor(place, name);
+  if (descriptor === undefined || descriptor.configurable === false) return;
+  Object.defineProperty(place, name, guarded(prefix + name, descriptor));
+  undo.push(() => void Object.defineProperty(place, name, descriptor));
+}
+
+/** Whose own property it is: most of `performance` is its prototype's. */
+function holderOf(holder: object, name: string): object {
+  const parent = Object.getPrototypeOf(holder) as object | null;
+  return Object.hasOwn(holder, name) || parent === null ? holder : holderOf(parent, name);
+}
+
+function guarded(what: string, descriptor: PropertyDescriptor): PropertyDescriptor {
+  const part = descriptor.get === undefined ? 'value' : 'get';
+  const original: unknown = descriptor[part];
+  return typeof original === 'function'
+    ? { ...descriptor, [part]: guardedFunction(what, original as Callable) }
+    : descriptor;
+}
+
+function guardedFunction(what: string, original: Callable): Callable {
+  const known = replacements.get(original);
+  if (known !== undefined) return known;
   const replacement = function (this: unknown, ...args: unknown[]): unknown {
     if (current !== undefined) check(current, what);
     if (new.target !== undefined) return Reflect.construct(original, args, new.target);
-    return (original as Callable).apply(this, args);
+    return original.apply(this, args);
   };
   // `process.hrtime.bigint`, `setTimeout[util.promisify.custom]`
   for (const key of Reflect.ownKeys(original)) {
@@ -118,11 +135,8 @@ function guard(prefix: string, holder: Holder, name: string): void {
       Object.defineProperty(replacement, key, own);
   }
   if ('prototype' in original) replacement.prototype = original.prototype;
-  Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable: true, value: replacement });
-  undo.push(() => {
-    if (descriptor === undefined) delete holder[name];
-    else Object.defineProperty(holder, name, descriptor);
-  });
+  replacements.set(original, replacement);
+  return replacement;
 }
 
 /** `new Date()` and `Date()` are the time; `new Date(value)` is data. */
