@@ -2,6 +2,7 @@ import { BeamishError, isBeamishError } from '../error/index.ts';
 import { Runtime } from '../process/index.ts';
 import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
 import type { Address, Listener, Logger, Socket, World } from '../world/index.ts';
+import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
 import { portPlease } from './epmd/client.ts';
 import { Registration } from './epmd/registration.ts';
 import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
@@ -262,11 +263,14 @@ export class Node implements AsyncDisposable {
   #up(info: NodeInfo): void {
     const { name: node, address, direction, hidden } = info;
     this.logger.info({ node, address: `${address.host}:${address.port}`, direction, hidden }, `nodeup ${node}`);
+    if (NODE_UP.hasSubscribers) NODE_UP.publish({ self: this.name, node, info } satisfies NodeUp);
     this.#tell({ type: 'nodeup', node, info });
   }
 
   #down(info: NodeInfo, reason: NodeDownReason): void {
     this.logger.info({ node: info.name, reason }, `nodedown ${info.name}`);
+    if (NODE_DOWN.hasSubscribers)
+      NODE_DOWN.publish({ self: this.name, node: info.name, reason, info } satisfies NodeDown);
     this.#tell({ type: 'nodedown', node: info.name, reason, info });
   }
 

@@ -13,6 +13,7 @@ export type {
 export type { CallOptions } from './calls.ts';
 export { CallRejected, GenServer } from './gen-server.ts';
 export type { From, ServerClass } from './gen-server.ts';
+export type { ProcessExit, SlowTurn } from './diagnostics.ts';
 export type { SpawnRequestHandler, SpawnRequestSignal } from './inbound.ts';
 export { isNormalExit, reasonOf, reasonText } from './reason.ts';
 export { Registry } from './registry.ts';

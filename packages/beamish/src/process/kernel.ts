@@ -5,6 +5,8 @@ import type { Clock, Logger } from '../world/index.ts';
 import type { ProcessBehaviour } from './behaviour.ts';
 import { PendingCall } from './calls.ts';
 import type { CallOptions } from './calls.ts';
+import { PROCESS_EXIT } from './diagnostics.ts';
+import type { ProcessExit } from './diagnostics.ts';
 import { Process } from './process.ts';
 import type { InternalSpawnOptions } from './process.ts';
 import { NOCONNECTION, NOPROC, reasonOf } from './reason.ts';
@@ -170,6 +172,10 @@ export class Kernel {
     this.processes.delete(process.pid.serial * ID_LIMIT + process.pid.id);
     if (process.name !== undefined) this.names.delete(process.name);
     if (process.endings !== undefined) for (const callback of process.endings) callback();
+    if (PROCESS_EXIT.hasSubscribers) {
+      const { pid, name, label } = process;
+      PROCESS_EXIT.publish({ pid, name, label, reason } satisfies ProcessExit);
+    }
     for (const [number] of process.owned.entries()) {
       const entry = this.takeNumber(number);
       if (entry === undefined) continue;
@@ -254,7 +260,7 @@ export class Kernel {
     if (reference === undefined || !this.isHere(reference.node)) return false;
     const number = this.references.numberOf(reference);
     if (number === undefined || !this.references.isForCall(reference)) return false;
-    this.takeNumber(number)?.message?.(reply);
+    if (this.references.isLive(number, reference)) this.takeNumber(number)?.message?.(reply);
     return true;
   }
 
@@ -270,15 +276,16 @@ export class Kernel {
   receiveByReference(to: Reference, message: Term): void {
     const number = this.references.numberOf(to);
     if (number === undefined || !this.#isThisLife(to)) return;
-    if (!this.references.isForCall(to)) this.references.get(number)?.message?.(message);
-    else if (isTuple(message, 2)) this.takeReply(message.at(0), message.at(1));
+    if (this.references.isForCall(to)) {
+      if (isTuple(message, 2)) this.takeReply(message.at(0), message.at(1));
+    } else if (this.references.isLive(number, to)) this.references.get(number)?.message?.(message);
   }
 
   /** Whose alias it is. */
   ownerOf(alias: Reference): Process | undefined {
     const number = this.references.numberOf(alias);
     if (number === undefined || !this.#isThisLife(alias) || this.references.isForCall(alias)) return undefined;
-    const entry = this.references.get(number);
+    const entry = this.references.isLive(number, alias) ? this.references.get(number) : undefined;
     return entry?.message === undefined ? undefined : entry.owner;
   }
 

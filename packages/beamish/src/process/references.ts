@@ -81,6 +81,15 @@ export class References {
     return ((reference.words[2] as number) & CALL_BIT) === CALL_BIT;
   }
 
+  /**
+   * Whether the number stands for this very reference. A peer that changes the bit of a reference it has seen gets no
+   * further: a reply is no message to an alias, and takes no monitor.
+   */
+  isLive(number: number, reference: Reference): boolean {
+    const entry = this.#entries.get(number);
+    return entry !== undefined && this.isForCall(entry.reference) === this.isForCall(reference);
+  }
+
   get(number: number): Entry | undefined {
     return this.#entries.get(number);
   }

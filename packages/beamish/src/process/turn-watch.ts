@@ -1,5 +1,7 @@
 import { formatTerm } from '../term/index.ts';
 import type { Pid } from '../term/index.ts';
+import { SLOW_TURN } from './diagnostics.ts';
+import type { SlowTurn } from './diagnostics.ts';
 import type { Clock, Logger } from '../world/index.ts';
 
 /** Who handled a message. */
@@ -76,6 +78,10 @@ export class TurnWatch {
     this.#alert = ALERT;
     const milliseconds = Math.round(elapsed);
     const all = this.#who.slice(0, this.#seen).map((who, index) => ({ who: who as Watched, what: this.#what[index] }));
+    if (SLOW_TURN.hasSubscribers) {
+      const handled = all.map(({ who: { pid, name, label }, what }) => ({ pid, name, label, message: what }));
+      SLOW_TURN.publish({ milliseconds: elapsed, handled } satisfies SlowTurn);
+    }
     const [only] = all;
     const last = all.length === 1 ? only : undefined;
     if (last !== undefined) {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { dnsPoll, startDiscovery } from '../../src/discovery/index.ts';
 import type { Discovery, DnsPollOptions } from '../../src/discovery/index.ts';
-import { Node } from '../../src/node/index.ts';
+import { Node, type NodeEvent } from '../../src/node/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 import { startChild } from '../support/children.ts';
 import type { Child } from '../support/children.ts';
@@ -217,8 +217,13 @@ test(
       await join(t, dns, epmdPort, 12, { disconnectLost: true }),
     ];
     await eventually(() => names(one).length === 1 && names(two).length === 1);
+    const lost: NodeEvent[] = [];
+    one.node.monitorNodes((event) => lost.push(event));
     await dns.serve('127.0.0.11');
-    await eventually(() => names(one).length + names(two).length === 0);
+    // What it told, not who is connected: the other, in whose name the first still is, connects again.
+    await eventually(() => lost.some((event) => event.type === 'nodedown' && event.node === two.node.name));
+    const [first] = lost;
+    assert.equal(first?.type === 'nodedown' && first.reason, 'disconnected');
   },
 );
 

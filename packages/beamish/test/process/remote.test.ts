@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BeamishError, isBeamishError } from '../../src/error/index.ts';
 import { GenServer, Runtime } from '../../src/process/index.ts';
 import type { Distribution, ProcessContext, Signal } from '../../src/process/index.ts';
-import { type ImproperList, Pid, Reference, type Tuple, atom, tuple } from '../../src/term/index.ts';
+import { ImproperList, Pid, Reference, type Tuple, atom, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
 import type { FakeWorld } from '../support/fake-world.ts';
@@ -445,4 +445,39 @@ test('a spawn request is always answered; with monitor its reference is the moni
   a.wire.connected = false;
   await assert.rejects(a.runtime.requestSpawn('b@h', spawn), (error) => isBeamishError(error, 'noconnection'));
   assert.equal(a.world.clock.pendingTimers, 0);
+});
+
+test('a peer that changes the call bit of a reference takes no monitor, and reaches no alias or call', async () => {
+  const { a, b } = pair();
+  const [watched, watcher] = [await process(b.runtime), await process(a.runtime)];
+  const reference = watcher.self.monitor(watched.pid);
+  const received: Term[] = [];
+  const alias = a.runtime.alias((message) => received.push(message));
+  let settled = false;
+  const silent = await process(b.runtime);
+  const call = watcher.self.call(silent.pid, 'question');
+  call.then(
+    () => (settled = true),
+    () => {},
+  );
+  await turns();
+  const asked = a.wire.sent.filter(({ type }) => type === 'monitor').map((signal) => Reflect.get(signal, 'reference'));
+  const other = ({ node, creation, words: [low, high, salt] }: Reference): Reference =>
+    new Reference(node, creation, [low!, high!, (salt! ^ 1) >>> 0]);
+  const tag = (to: Reference): Term => new ImproperList([atom('alias')], to);
+  for (const forged of [reference, alias.reference, asked.at(-1) as Reference].map(other)) {
+    const reply = tuple(tag(forged), 'forged');
+    for (const message of [reply, tuple(forged, 'forged')]) {
+      b.runtime.send(forged, message);
+      b.runtime.send(watcher.pid, message);
+    }
+  }
+  await turns();
+  assert.deepEqual(received, []);
+  assert.equal(settled, false);
+  b.runtime.exit(watched.pid, BOOM);
+  b.runtime.exit(silent.pid, BOOM);
+  await assert.rejects(call, (error) => isBeamishError(error, 'process_exited'));
+  const downs = watcher.received.filter((message) => (message as Tuple).elements.length === 5);
+  assert.deepEqual(downs, [tuple(atom('DOWN'), reference, atom('process'), watched.pid, BOOM)]);
 });
