@@ -77,6 +77,8 @@ export class Encoder extends LeafWriter {
   #write(term: Term, depth: number): void {
     switch (typeof term) {
       case 'number':
+        // What is no number for a BEAM is written as a tuple.
+        if (depth === this.#maxDepth && !Number.isFinite(term)) this.#deeper(depth);
         return this.number(term);
       case 'string':
         return this.text(term);
@@ -87,16 +89,19 @@ export class Encoder extends LeafWriter {
       case 'bigint':
         return this.bigint(term);
       case 'object':
-        return term === null ? this.writeBytes(NULL) : this.#object(term, depth + 1);
+        return term === null ? this.writeBytes(NULL) : this.#object(term, depth);
       default:
         return this.refuse(term, notATerm(term));
     }
   }
 
+  /** One level deeper: what holds other terms is a level, as for the decoder, and what holds none is not. */
+  #deeper(depth: number): number {
+    if (depth < this.#maxDepth) return depth + 1;
+    throw new BeamishError('term_too_large', `a term nested deeper than maxDepth, ${this.#maxDepth} levels`);
+  }
+
   #object(term: object, depth: number): void {
-    if (depth > this.#maxDepth) {
-      throw new BeamishError('term_too_large', `a term nested deeper than maxDepth, ${this.#maxDepth} levels`);
-    }
     if (Array.isArray(term)) return this.#list(term as readonly Term[], depth);
     const prototype: unknown = Object.getPrototypeOf(term);
     if (prototype === Object.prototype || prototype === null)
@@ -109,9 +114,10 @@ export class Encoder extends LeafWriter {
     if (term instanceof Reference) return this.reference(term);
     if (term instanceof Float) return this.float(term.value);
     if (term instanceof ImproperList) {
+      const inner = this.#deeper(depth);
       this.#listHead(term.elements.length);
-      for (const element of term.elements) this.#write(element, depth);
-      return this.#write(term.tail, depth);
+      for (const element of term.elements) this.#write(element, inner);
+      return this.#write(term.tail, inner);
     }
     return this.#rare(term, depth);
   }
@@ -129,12 +135,13 @@ export class Encoder extends LeafWriter {
   }
 
   /** The struct of a set; the keys of the map in it are the elements, and are checked as such. */
-  #set(set: ReadonlySet<Term>, form: ReadonlyMap<Term, Term>, depth: number): void {
+  #set(set: ReadonlySet<Term>, form: ReadonlyMap<Term, Term>, outer: number): void {
+    const depth = this.#deeper(outer);
     this.writeByte(tag.MAP);
     this.writeUint32(form.size);
     for (const [key, value] of form) {
       this.#write(key, depth);
-      if (value instanceof Map) this.#pairs(value as ReadonlyMap<Term, Term>, depth + 1);
+      if (value instanceof Map) this.#pairs(value as ReadonlyMap<Term, Term>, depth);
       else this.#write(value, depth);
     }
     this.#checkKeys(set, 'two elements of a set are the same term');
@@ -150,8 +157,9 @@ export class Encoder extends LeafWriter {
       for (let index = 0; index < count; index++) this.buffer[this.end++] = elements[index] as number;
       return;
     }
+    const inner = this.#deeper(depth);
     this.#listHead(count);
-    for (let index = 0; index < count; index++) this.#write(elements[index], depth);
+    for (let index = 0; index < count; index++) this.#write(elements[index], inner);
     this.writeByte(tag.NIL);
   }
 
@@ -160,7 +168,8 @@ export class Encoder extends LeafWriter {
     this.writeUint32(count);
   }
 
-  #tuple(elements: readonly Term[], depth: number): void {
+  #tuple(elements: readonly Term[], outer: number): void {
+    const depth = this.#deeper(outer);
     const arity = elements.length;
     if (arity <= 255) {
       this.writeByte(tag.SMALL_TUPLE);
@@ -172,7 +181,8 @@ export class Encoder extends LeafWriter {
     for (let index = 0; index < arity; index++) this.#write(elements[index], depth);
   }
 
-  #plain(object: { readonly [key: string]: Term }, depth: number): void {
+  #plain(object: { readonly [key: string]: Term }, outer: number): void {
+    const depth = this.#deeper(outer);
     const keys = Object.keys(object);
     this.reserve(5);
     this.buffer[this.end++] = tag.MAP;
@@ -189,7 +199,8 @@ export class Encoder extends LeafWriter {
     this.#checkKeys(map, 'two keys of a map are the same term');
   }
 
-  #pairs(map: ReadonlyMap<Term, Term>, depth: number): void {
+  #pairs(map: ReadonlyMap<Term, Term>, outer: number): void {
+    const depth = this.#deeper(outer);
     if (this.marks && onlyTexts(map)) {
       // A list of no elements whose tail is the map: a BEAM reads the map, Beamish a `Map`.
       this.writeByte(tag.LIST);
