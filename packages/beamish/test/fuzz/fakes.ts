@@ -17,6 +17,11 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Milliseconds until the last of the pending timers is due. */
+  get furthest(): number {
+    return Math.max(0, ...Array.from(this.#timers, ({ at }) => at - this.#now));
+  }
+
   wallTime(): number {
     return this.#now;
   }

@@ -44,7 +44,13 @@ test('the place of each planted bug is in the source once', () => {
 });
 
 /** Those that are found soonest; all of them with `npm run fuzz -- --mutant NAME`. */
-for (const name of ['binary-before-check', 'empty-list-again-and-again', 'nodedown-twice', 'wrong-error-class']) {
+for (const name of [
+  'binary-before-check',
+  'empty-list-again-and-again',
+  'handshake-timer-left',
+  'nodedown-twice',
+  'wrong-error-class',
+]) {
   test(`a planted bug is found, with a small input: ${name}`, async (t) => {
     const target = mutants.find((mutant) => mutant.name === name)?.target as string;
     const { findings } = await fuzz({ seed: 1, inputs: 200_000, targets: [target], mutant: name, first: true });

@@ -12,7 +12,8 @@ const src = pathToFileURL(join(import.meta.dirname, '../../src/')).href;
 /** What the bytes of a peer go through. */
 const FOLDERS = /^(term|node|groups|discovery|pubsub)\//;
 const PRELUDE = 'const{hits:__h,steps:__s,over:__o,sized:__a}=globalThis.beamishMeter;';
-const ALLOCATING = /^(alloc|allocUnsafe|concat|from|repeat|slice|utf8Slice|latin1Slice|join|padEnd|padStart)$/;
+const ALLOCATING =
+  /^(alloc|allocUnsafe|allocUnsafeSlow|concat|from|repeat|slice|utf8Slice|latin1Slice|join|padEnd|padStart)$/;
 const SHORT_CIRCUITS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.AmpersandAmpersandToken,
   ts.SyntaxKind.BarBarToken,

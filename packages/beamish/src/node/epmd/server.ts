@@ -1,4 +1,3 @@
-import { isBeamishError } from '../../error/index.ts';
 import type { Listener, Socket, World } from '../../world/index.ts';
 import { isLoopback } from '../names.ts';
 import type { Refusals } from '../refusals.ts';
@@ -76,9 +75,9 @@ export class EpmdServer {
             if (over) return;
           }
         } catch (error) {
-          if (!isBeamishError(error, 'frame_malformed')) throw error;
+          // Whatever the bytes lead to ends this connection, and nothing else.
           over = true;
-          this.#refuse(socket, error.message);
+          this.#refuse(socket, error instanceof Error ? error.message : String(error));
         }
       },
       close: () => {

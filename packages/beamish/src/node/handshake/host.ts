@@ -1,4 +1,4 @@
-import { BeamishError, isBeamishError } from '../../error/index.ts';
+import { BeamishError } from '../../error/index.ts';
 import type { Clock, Socket, Timer } from '../../world/index.ts';
 import type { Connection } from '../connection.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
@@ -54,10 +54,13 @@ export class HandshakeHost {
     this.reader = new FrameReader(this.#prefix, MAX_HANDSHAKE_BYTES);
     const { socket, config, expected } = options;
     socket.handle({
-      data: (chunk) => (this.#connection === undefined ? this.#data(chunk) : this.#connection.data(chunk)),
+      data: (chunk) =>
+        this.#connection === undefined ? this.#contained(() => this.#data(chunk)) : this.#connection.data(chunk),
       drain: () => this.#connection?.drain(),
       close: (error) =>
-        this.#connection === undefined ? this.#input({ type: 'closed' }) : this.#connection.ended(error),
+        this.#connection === undefined
+          ? this.#contained(() => this.#input({ type: 'closed' }))
+          : this.#connection.ended(error),
     });
     const [state, effects] = expected === undefined ? [accept(), []] : initiate(config, expected);
     this.#state = state;
@@ -79,20 +82,27 @@ export class HandshakeHost {
   #data(chunk: Uint8Array): void {
     if (this.#over) return;
     this.reader.push(chunk);
+    while (!this.#over) {
+      const body = this.reader.next();
+      if (body === undefined) return;
+      this.#armTimer();
+      this.#input({ type: 'message', body });
+    }
+  }
+
+  /** Whatever a peer's bytes lead to ends its connection, and nothing else. */
+  #contained(step: () => void): void {
     try {
-      while (!this.#over) {
-        const body = this.reader.next();
-        if (body === undefined) return;
-        this.#armTimer();
-        this.#input({ type: 'message', body });
-      }
+      step();
     } catch (error) {
-      if (!isBeamishError(error, 'frame_malformed')) throw error;
-      this.#fail({
-        code: 'handshake_failed',
-        cause: 'garbage',
-        message: `what came is no handshake: ${error.message}`,
-      });
+      const { socket, hooks } = this.#options;
+      if (this.#connection !== undefined) this.#connection.ended(error as Error);
+      else {
+        this.#finish();
+        const message = `what came is no handshake: ${error instanceof Error ? error.message : String(error)}`;
+        hooks.failed({ code: 'handshake_failed', cause: 'garbage', message });
+      }
+      socket.destroy();
     }
   }
 
@@ -158,7 +168,9 @@ export class HandshakeHost {
   /** As `net_setuptime`: armed again at each step (protocols 2.1). */
   #armTimer(): void {
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.setTimer(this.#options.setupTime, () => this.#input({ type: 'timeout' }));
+    this.#timer = this.#options.clock.setTimer(this.#options.setupTime, () =>
+      this.#contained(() => this.#input({ type: 'timeout' })),
+    );
   }
 }
 

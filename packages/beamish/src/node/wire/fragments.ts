@@ -5,6 +5,9 @@ import type { AtomCache, AtomList } from './atom-cache.ts';
 const MAX_OPEN = 4096;
 /** What all of them may take together, in messages of the largest size allowed. */
 const MAX_OPEN_SIZE = 4;
+/** The first fragment alone has so many times its own size reserved; when so many bytes have come, the rest is believed. */
+const CREDIT = 16;
+const BELIEVED = 1024 * 1024;
 /** `131 69` or `131 70`, then two 64-bit numbers. */
 const HEAD = 18;
 
@@ -18,6 +21,8 @@ interface Sequence {
   next: bigint;
   buffer: Uint8Array;
   length: number;
+  /** Bytes of the whole message, as the number of fragments and the first of them say. */
+  readonly claimed: number;
   readonly atoms: AtomList;
 }
 
@@ -30,7 +35,7 @@ export interface Whole {
 }
 
 /**
- * Puts fragments together (protocols 3.3), each byte copied once. What a peer keeps open is bounded, in number and in
+ * Puts fragments together (protocols 3.3), each byte copied once but for the first megabyte. What a peer keeps open is bounded, in number and in
  * bytes: more than that is no sender that means well.
  */
 export class Fragments {
@@ -67,9 +72,10 @@ export class Fragments {
     if (id === 1n) return { bytes: frame, at, atoms };
     if (this.#open.size >= MAX_OPEN) malformed(`more than ${MAX_OPEN} incomplete messages`);
     const part = frame.subarray(at);
-    // All fragments but the last are of one size, by custom. A lie costs its sender's budget, and no memory until bytes come.
-    const size = Math.min(Number(id) * part.length, this.#maxBytes);
-    const sequence = { next: id - 1n, buffer: this.#reserve(Math.max(size, part.length)), length: 0, atoms };
+    // All fragments but the last are of one size, by custom.
+    const claimed = Math.min(Number(id) * part.length, this.#maxBytes);
+    const buffer = this.#reserve(Math.max(Math.min(claimed, part.length * CREDIT), part.length));
+    const sequence = { next: id - 1n, buffer, length: 0, claimed, atoms };
     this.#open.set(sequenceId, sequence);
     this.#keep(sequence, part);
     return undefined;
@@ -92,7 +98,8 @@ export class Fragments {
     const { buffer } = sequence;
     if (needed > buffer.length) {
       this.#reserved -= buffer.length;
-      sequence.buffer = this.#reserve(Math.min(needed * 2, this.#maxBytes));
+      const size = needed >= BELIEVED && sequence.claimed > needed ? sequence.claimed : needed * 2;
+      sequence.buffer = this.#reserve(Math.min(size, this.#maxBytes));
       sequence.buffer.set(buffer.subarray(0, sequence.length));
     }
     sequence.buffer.set(part, sequence.length);

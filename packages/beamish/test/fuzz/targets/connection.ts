@@ -133,6 +133,8 @@ class Life {
     this.#clock.turn();
     holds(this.#ends === 1, () => `the handshake ended ${this.#ends} times: ${this.#told.join('; ')}`);
     holds(this.#up <= 1 && this.#down === this.#up, () => `${this.#up} nodeup, ${this.#down} nodedown`);
+    // What is left may wait for the socket to close, as long as that is given (1 s), and for nothing else.
+    holds(this.#clock.furthest <= 1000, () => `a timer of ${this.#clock.furthest} ms is left at the end`);
     const told = this.#told.join('; ');
     this.#clock.runOut();
     holds(this.#told.join('; ') === told, () => `told after the end: ${this.#told.join('; ')}`);
