@@ -123,6 +123,6 @@ function epmdOf(options: EpmdOptions, faults: string[]): Required<EpmdOptions> {
 }
 
 function withLogger(world: World, logger: Logger): World {
-  const { clock, random, network, disk } = world;
-  return { clock, random, network, disk, logger };
+  const { clock, random, network, disk, stackTraces = true } = world;
+  return { clock, random, network, disk, logger, stackTraces };
 }

@@ -210,7 +210,7 @@ export class Kernel {
   }
 
   reasonFor(error: unknown): Tuple {
-    const reason = reasonOf(error);
+    const reason = reasonOf(error, this.runtime.world.stackTraces);
     this.#causes.set(reason, error);
     return reason;
   }

@@ -6,7 +6,7 @@ import type { ProcessBehaviour, ProcessContext, ProcessInfo, SpawnOptions } from
 import type { CallOptions } from './calls.ts';
 import { Links } from './links.ts';
 import { Mailbox } from './mailbox.ts';
-import { KILL, KILLED, NORMAL, reasonOf, reasonText } from './reason.ts';
+import { KILL, KILLED, NORMAL, reasonText } from './reason.ts';
 import type { Kernel } from './kernel.ts';
 import { NumberMap } from './number-map.ts';
 import type { Entry } from './references.ts';
@@ -350,7 +350,7 @@ export class Process implements ProcessContext, Runnable {
     }
     const failed = (error: unknown): void => {
       if (this.ended) return;
-      const worse = reasonOf(error);
+      const worse = this.#kernel.reasonFor(error);
       this.#report(worse, error);
       this.finish(worse, error);
     };

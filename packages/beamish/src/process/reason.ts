@@ -21,10 +21,11 @@ const STACK_FRAMES = 12;
  * `{{js_error, Name, Message}, [{js, Function, 0, [{file, File}, {line, Line}]}]}` with `Name` and `Message` binaries,
  * so that Erlang and Elixir print it as they print their own. Anything thrown that is no `Error` is a `throw`, as in OTP:
  * `{{nocatch, Text}, []}`.
+ * @param stackTraces see `World.stackTraces`
  */
-export function reasonOf(error: unknown): Tuple {
+export function reasonOf(error: unknown, stackTraces = true): Tuple {
   if (!(error instanceof Error)) return tuple(tuple(atom('nocatch'), textOf(error)), []);
-  return tuple(tuple(JS_ERROR, textOf(error.name), textOf(error.message)), stackOf(error));
+  return tuple(tuple(JS_ERROR, textOf(error.name), textOf(error.message)), stackTraces ? stackOf(error) : []);
 }
 
 function textOf(value: unknown): string {

@@ -28,6 +28,7 @@ export class Life {
       network: this.network,
       disk: host.disk.forLife(this),
       logger: logger(this, {}),
+      stackTraces: false,
     };
   }
 

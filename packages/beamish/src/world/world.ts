@@ -15,4 +15,9 @@ export interface World {
   readonly network: Network;
   readonly disk: Disk;
   readonly logger: Logger;
+  /**
+   * Whether exit reasons tell where in the code an error was thrown. A simulation says no: paths, lines and names of frames are
+   * this machine's and this version's of Node, and what nodes send each other would differ by them. @default true
+   */
+  readonly stackTraces?: boolean;
 }

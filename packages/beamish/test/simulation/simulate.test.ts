@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { epmdHosts } from '../../src/discovery/index.ts';
 import { startNode } from '../../src/start-node.ts';
+import { formatTerm, isTuple } from '../../src/term/index.ts';
 import { simulate, SimulationFailure, type Simulation } from '../../src/simulation/index.ts';
 
 test('two nodes ping each other, lose each other behind a cut, and meet again', async () => {
@@ -82,4 +83,26 @@ test('a failure tells the seed, the faults that are needed and a chart; given ba
   );
   assert.match(failure.trace, /crash/);
   await assert.rejects(simulate({ nodes: 3, seed: 11, faults: failure.faults }, body), SimulationFailure);
+});
+
+test('an exit reason names no file of this machine: it travels, and the run would be another elsewhere', async () => {
+  await simulate({ nodes: 1, seed: 1 }, async (world) => {
+    const { runtime } = await startNode({
+      name: world.host('n1').nodeName,
+      cookie: 'c',
+      world: world.host('n1').world,
+      plaintext: true,
+    });
+    const reason = await new Promise((resolve) => {
+      const { pid } = runtime.spawn({
+        handle() {
+          throw new Error('here');
+        },
+      });
+      runtime.monitor(pid, resolve);
+      runtime.send(pid, 'go');
+    });
+    assert.ok(isTuple(reason, 2));
+    assert.equal(formatTerm(reason), '{{js_error,<<"Error">>,<<"here">>},[]}');
+  });
 });

@@ -40,11 +40,12 @@ function executeCall(exposed: Exposed, [result, module, name, args]: readonly Te
           checkSendable(outcome.value);
           self.exit(tuple(result, atom('return'), outcome.value));
         } catch (error) {
-          self.exit(tuple(result, atom('error'), ...thrown(error)));
+          self.exit(tuple(result, atom('error'), ...thrown(error, self.world)));
         }
         return;
       }
-      const [reason, stack] = outcome.type === 'failed' ? thrown(outcome.error) : undefinedFunction(module, name, list);
+      const [reason, stack] =
+        outcome.type === 'failed' ? thrown(outcome.error, self.world) : undefinedFunction(module, name, list);
       self.exit(tuple(result, atom('error'), reason, stack));
     },
     handle() {},
@@ -61,7 +62,8 @@ function execute(exposed: Exposed, module: Term, name: Term, args: Term): Proces
         self.exit(NORMAL);
         return;
       }
-      const [reason, stack] = outcome.type === 'failed' ? thrown(outcome.error) : undefinedFunction(module, name, list);
+      const [reason, stack] =
+        outcome.type === 'failed' ? thrown(outcome.error, self.world) : undefinedFunction(module, name, list);
       self.exit(tuple(reason, stack));
     },
     handle() {},

@@ -1,4 +1,3 @@
-import type { Logger } from '../../world/index.ts';
 import type { ProcessBehaviour, ProcessContext } from '../../process/index.ts';
 import { atom, atomName, isAtom, isTuple, Pid, tuple } from '../../term/index.ts';
 import type { Term } from '../../term/index.ts';
@@ -32,13 +31,13 @@ export function rex(exposed: Exposed): ProcessBehaviour {
       const call = genCall(message);
       if (call !== undefined) {
         const request = asRequest(call.request);
-        if (request !== undefined) run(exposed, request, self.logger, (result) => reply(self, call, result));
+        if (request !== undefined) run(exposed, request, self, (result) => reply(self, call, result));
         return;
       }
       const cast = genCast(message);
       if (cast !== undefined) {
         const request = asRequest(cast.request);
-        if (request !== undefined) run(exposed, request, self.logger, () => {});
+        if (request !== undefined) run(exposed, request, self, () => {});
         return;
       }
       raw(exposed, message, self);
@@ -57,10 +56,15 @@ function raw(exposed: Exposed, message: Term, self: ProcessContext): void {
   }
   const request = asRequest(what);
   if (request === undefined) return;
-  run(exposed, request, self.logger, (result) => self.send(pid, tuple(atom('rex'), result)));
+  run(exposed, request, self, (result) => self.send(pid, tuple(atom('rex'), result)));
 }
 
-function run(exposed: Exposed, request: Request, logger: Logger, answer: (result: Term) => void): void {
+function run(
+  exposed: Exposed,
+  request: Request,
+  { logger, world }: ProcessContext,
+  answer: (result: Term) => void,
+): void {
   const { module, function: name, arguments: args } = request;
   const outcome = exposed.run(atomName(module) ?? '', atomName(name) ?? '', args);
   const answered = outcome.then((result) => {
@@ -68,11 +72,12 @@ function run(exposed: Exposed, request: Request, logger: Logger, answer: (result
       answer(result.value);
       return;
     }
-    const [reason, stack] = result.type === 'failed' ? thrown(result.error) : undefinedFunction(module, name, args);
+    const [reason, stack] =
+      result.type === 'failed' ? thrown(result.error, world) : undefinedFunction(module, name, args);
     answer(tuple(atom('badrpc'), tuple(atom('EXIT'), tuple(reason, stack))));
   });
   // What was returned cannot be sent: the caller would wait for ever.
   answered
-    .catch((error: unknown) => answer(tuple(atom('badrpc'), tuple(atom('EXIT'), tuple(...thrown(error))))))
+    .catch((error: unknown) => answer(tuple(atom('badrpc'), tuple(atom('EXIT'), tuple(...thrown(error, world))))))
     .catch((error: unknown) => logger.error({ err: error }, 'an answer to rpc could not be sent'));
 }
