@@ -117,6 +117,28 @@ export const mutants: readonly Mutant[] = [
     replace: "state.strategy === 'one_for_all' ? 0 : index + 1;",
   },
   {
+    name: 'late-reply-is-a-message',
+    what: 'a reply to a call that is over comes to the mailbox of its caller',
+    file: 'process/kernel.ts',
+    find: /this\.takeNumber\(number\)\?\.message\?\.\(reply\);\s*return true;/,
+    replace: 'const entry = this.takeNumber(number); entry?.message?.(reply); return entry !== undefined;',
+  },
+  {
+    name: 'answered-call-is-watched',
+    what: 'whoever has answered a call in the form of OTP goes on being watched for it',
+    file: 'process/calls.ts',
+    find: /message\(reply: Term\): void \{\s*this\.#kernel\.unwatch\(this\);/,
+    replace: 'message(reply: Term): void {',
+  },
+  {
+    name: 'queue-sent-twice',
+    what: 'what waited for a connection is sent twice when it is there',
+    file: 'node/peers.ts',
+    find: /for \(const outgoing of attempt\?\.queue \?\? \[\]\) this\.#send\(connection, outgoing\);/,
+    replace:
+      'for (const outgoing of [...(attempt?.queue ?? []), ...(attempt?.queue ?? [])]) this.#send(connection, outgoing);',
+  },
+  {
     name: 'takeover-forgotten',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',

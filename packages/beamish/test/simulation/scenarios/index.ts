@@ -1,3 +1,4 @@
+import { calls } from './calls.ts';
 import { cluster, clusterByName } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
@@ -21,4 +22,5 @@ export const scenarios: readonly Scenario[] = [
   supervision,
   machines,
   links,
+  calls,
 ];
