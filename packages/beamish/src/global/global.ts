@@ -39,6 +39,8 @@ export interface GlobalStatistics {
   readonly locks: number;
   /** The nodes of the own partition, without this one. */
   readonly known: readonly string[];
+  /** Those of them that are known to have the same names. */
+  readonly synced: readonly string[];
   /** Messages of other nodes that were refused. */
   readonly refused: number;
 }
@@ -195,8 +197,14 @@ export class Global implements AsyncDisposable {
 
   statistics(): GlobalStatistics {
     const { state, refused } = this.#open.server;
-    const { tables, known } = state;
-    return { names: tables.nameCount, locks: tables.lockCount, known: [...known.keys()].toSorted(), refused };
+    const { tables, known, synced } = state;
+    return {
+      names: tables.nameCount,
+      locks: tables.lockCount,
+      known: [...known.keys()].toSorted(),
+      synced: [...synced].toSorted(),
+      refused,
+    };
   }
 
   /** Gives the handle back. With the last one the node leaves its partition, disconnecting. Idempotent. */

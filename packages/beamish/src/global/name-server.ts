@@ -7,13 +7,15 @@ import { formatTerm, isAtom, isTuple, type Pid, Reference } from '../term/index.
 import type { Term } from '../term/index.ts';
 import type { Logger, Timer } from '../world/index.ts';
 import { lockOnce, unlock } from './acquire.ts';
-import type { LockerEffect } from './locker.ts';
 import { Methods } from './methods.ts';
-import { initialServer, step } from './server-core.ts';
-import type { Conflict, ServerEffect, ServerInput, ServerState, Verdict } from './server-core.ts';
-import type { TableLimits } from './tables.ts';
 import { exposedFunctions } from './exposed.ts';
 import type { Registrar } from './registrar.ts';
+import { step } from './server/core.ts';
+import { DOUBT_TIME } from './server/doubts.ts';
+import type { LockerEffect } from './server/locker.ts';
+import { initialServer } from './server/state.ts';
+import type { Conflict, ServerEffect, ServerInput, ServerState, Verdict } from './server/state.ts';
+import type { TableLimits } from './server/tables.ts';
 import { GLOBAL, lockRefused, lockSet, NAME_SERVER, parsePeerMessage, parseRequest } from './wire.ts';
 
 export interface NameServerOptions {
@@ -207,6 +209,17 @@ export class NameServer {
         this.#logger.warn({ peer: effect.node }, `disconnecting, to prevent overlapping partitions: ${effect.reason}`);
         this.#node.disconnect(effect.node);
         break;
+      case 'reconnect':
+        void this.#reconnect(effect.node, effect.reason);
+        break;
+      case 'doubt': {
+        const { state } = this;
+        const check = (): void => {
+          if (this.#state === state) this.#input({ type: 'doubt', doubt: effect.doubt });
+        };
+        this.#node.world.clock.setTimer(DOUBT_TIME, check, { background: true });
+        break;
+      }
       case 'left':
         this.#logger.warn(
           { peer: effect.node },
@@ -291,6 +304,16 @@ export class NameServer {
       this.#logger.warn({ peer: node, err: error }, 'global: a node that others know cannot be connected');
       this.#input({ type: 'unreachable', node });
       this.#settled(node);
+    }
+  }
+
+  async #reconnect(node: string, reason: string): Promise<void> {
+    this.#logger.warn({ peer: node }, `disconnecting and connecting again: ${reason}`);
+    this.#node.disconnect(node);
+    try {
+      await this.#node.connect(node);
+    } catch (error) {
+      this.#logger.warn({ peer: node, err: error }, 'global: a node that was left could not be connected again');
     }
   }
 

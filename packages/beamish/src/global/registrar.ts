@@ -2,10 +2,10 @@ import { BeamishError } from '../error/index.ts';
 import { atom, formatTerm, tuple } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import { askAll, lockOnce, pause, throwIfAborted, unlock } from './acquire.ts';
-import { bossOf } from './locker.ts';
+import { bossOf } from './server/locker.ts';
 import type { ResolveMethod } from './methods.ts';
 import type { NameServer } from './name-server.ts';
-import { partition } from './server-core.ts';
+import { partition } from './server/state.ts';
 import { GLOBAL } from './wire.ts';
 
 /** Changes names on all nodes of the partition, one change at a time, under the lock `global` (OTP: `the_registrar`). */

@@ -1,8 +1,4 @@
-/**
- * Preventing overlapping partitions (protocols 7.5): who loses a node tells all others, and each of them leaves that node
- * too, so that no two nodes that cannot reach each other share a third.
- */
-import type { LostConnection } from './wire.ts';
+import type { LostConnection } from '../wire.ts';
 
 /** Losses remembered, so that each is acted on and passed on once. OTP forgets them after an hour. */
 const MAX_REMEMBERED = 10_000;

@@ -3,11 +3,11 @@
  * So the lockers of the two take the lock `global`, under a requester made of both, on every node that either knows; what is
  * agreed then goes to all of them, and the lock is given back. A state machine: inputs in, effects out.
  */
-import { compareNodeNames } from '../node/names.ts';
-import { compareTerms, termEquals } from '../term/index.ts';
-import type { Pid, Term } from '../term/index.ts';
-import { GLOBAL } from './wire.ts';
-import type { LockId } from './wire.ts';
+import { compareNodeNames } from '../../node/names.ts';
+import { compareTerms, termEquals } from '../../term/index.ts';
+import type { Pid, Term } from '../../term/index.ts';
+import { GLOBAL } from '../wire.ts';
+import type { LockId } from '../wire.ts';
 
 /** A session with another node that has not been synchronised yet. */
 export interface Candidate {

@@ -1,7 +1,7 @@
-import { keyOf } from '../term/index.ts';
-import type { Pid, Term } from '../term/index.ts';
-import { GLOBAL } from './wire.ts';
-import type { ExternalName, LockId, NameEntry } from './wire.ts';
+import { keyOf } from '../../term/index.ts';
+import type { Pid, Term } from '../../term/index.ts';
+import { GLOBAL } from '../wire.ts';
+import type { ExternalName, LockId, NameEntry } from '../wire.ts';
 
 export interface TableLimits {
   /** Names of all nodes together; further ones are not recorded here. */
