@@ -13,13 +13,14 @@ import type { ICruiseResult, IForbiddenRuleType } from 'dependency-cruiser';
 const { cruise } = await import('dependency-cruiser');
 
 const world = ['world', 'error'];
-const process_ = ['process', 'term', ...world];
+const process_ = ['process', 'schema', 'term', ...world];
 const node = ['node', ...process_];
 /** What each folder of packages/beamish/src may import beside itself. A folder that is not named here is an error. */
 const layers: Record<string, readonly string[]> = {
   error: [],
   world: ['error'],
   term: ['error'],
+  schema: ['term', ...world],
   process: process_,
   table: process_,
   node,

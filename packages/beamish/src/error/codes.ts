@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   term_not_encodable: 'The value has no form in the External Term Format.',
   term_malformed: 'The bytes are not a well-formed external term.',
   term_too_large: 'The term is larger or deeper than a limit that was set.',
+  value_invalid: 'A value from outside does not fit the schema that guards its way in.',
   // Processes and calls.
   timeout: 'No answer came within the time allowed.',
   noproc: 'No process is alive under that pid or name.',

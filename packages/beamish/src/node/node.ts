@@ -1,6 +1,7 @@
 import { BeamishError, isBeamishError } from '../error/index.ts';
 import { Runtime } from '../process/index.ts';
 import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import type { Address, Listener, Logger, Socket, World } from '../world/index.ts';
 import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
 import { portPlease } from './epmd/client.ts';
@@ -54,7 +55,7 @@ export class Node implements AsyncDisposable {
   readonly logger: Logger;
   readonly #parts: Parts;
   readonly #peers: Peers;
-  readonly #exposed = new Exposed();
+  readonly #exposed: Exposed;
   readonly #listeners = new Set<(event: NodeEvent) => void>();
   #stopping: Promise<void> | undefined;
 
@@ -106,6 +107,7 @@ export class Node implements AsyncDisposable {
     this.hidden = hidden;
     this.address = listener?.address ?? { host: settings.host, port: 0 };
     this.runtime = new Runtime({ world, nodeName: name, creation });
+    this.#exposed = new Exposed(world.clock, logger);
     this.#peers = new Peers({
       world,
       logger,
@@ -169,8 +171,10 @@ export class Node implements AsyncDisposable {
   }
 
   /** A typed reference to a process of this node; it need not exist yet. */
-  ref<C>(name: string): ServerRef<C> {
-    return this.runtime.ref<C>(name);
+  ref<C>(name: string): ServerRef<C>;
+  ref<const K extends Contract>(name: string, contract: K): ServerRef<Callable<K>>;
+  ref(name: string, contract: Contract = {}): ServerRef<unknown> {
+    return this.runtime.ref(name, contract);
   }
 
   /** Another node. Does no I/O. @throws BeamishError `option_invalid` when it is no name of a node */

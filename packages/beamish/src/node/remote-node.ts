@@ -1,4 +1,6 @@
 import type { CallOptions, Runtime, ServerRef } from '../process/index.ts';
+import { check } from '../schema/index.ts';
+import type { Callable, Contract, OutputOf, StandardSchema } from '../schema/index.ts';
 import { atom, isAtom, Pid, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Peers } from './peers.ts';
@@ -17,19 +19,40 @@ export class RemoteNode {
     this.#peers = peers;
   }
 
-  /** A typed reference to a process there, by registered name or pid. Does no I/O. */
-  ref<C>(process: string | Pid): ServerRef<C> {
-    return this.#runtime.ref<C>(process instanceof Pid ? process : { name: process, node: this.name });
+  /**
+   * A typed reference to a process there, by registered name or pid. Does no I/O. With a contract the types are its
+   * schemas', and replies that do not fit reject with `value_invalid`.
+   */
+  ref<C>(process: string | Pid): ServerRef<C>;
+  ref<const K extends Contract>(process: string | Pid, contract: K): ServerRef<Callable<K>>;
+  ref(process: string | Pid, contract: Contract = {}): ServerRef<unknown> {
+    return this.#runtime.ref(process instanceof Pid ? process : { name: process, node: this.name }, contract);
   }
 
   /**
    * Calls `module:function(...args)` there by erpc (`erpc:call/5`): any function of a BEAM, what is exposed on a Beamish
    * node. The default timeout is 5000 ms.
    * @throws BeamishError `remote_error` when the function failed (its reason in `details.reason`), `not_exposed` when
-   * there is no such function for others, `noconnection`, `timeout`, `aborted`; or what a Beamish node's function threw
+   * there is no such function for others, `noconnection`, `timeout`, `aborted`; or what a Beamish node's function threw.
+   * With `reply`, a schema, the result is what that makes of it, and one that does not fit rejects with `value_invalid`.
    */
-  rpc(module: string, functionName: string, args: readonly Term[] = [], options: CallOptions = {}): Promise<Term> {
-    return rpc(this.#runtime, { node: this.name, module, function: functionName, arguments: args }, options);
+  rpc(module: string, functionName: string, args?: readonly Term[], options?: CallOptions): Promise<Term>;
+  rpc<S extends StandardSchema>(
+    module: string,
+    functionName: string,
+    args: readonly Term[],
+    options: CallOptions & { readonly reply: S },
+  ): Promise<OutputOf<S>>;
+  async rpc(
+    module: string,
+    functionName: string,
+    args: readonly Term[] = [],
+    options: CallOptions & { readonly reply?: StandardSchema } = {},
+  ): Promise<unknown> {
+    const { reply, ...rest } = options;
+    const target = { node: this.name, module, function: functionName, arguments: args };
+    const result = await rpc(this.#runtime, target, rest);
+    return reply === undefined ? result : await check(reply, result, `reply of ${module}:${functionName}`);
   }
 
   /** Whether the node can be reached and answers (`net_adm:ping/1`). Never rejects. */

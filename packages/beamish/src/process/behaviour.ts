@@ -1,4 +1,5 @@
 import type { Logger, SleepOptions, Timer, World } from '../world/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Runtime } from './runtime.ts';
 import type { CallOptions } from './calls.ts';
@@ -40,6 +41,7 @@ export interface ProcessContext {
   call(to: Destination | string | Via, request: Term, options?: CallOptions): Promise<Term>;
   /** As `Runtime.ref`, with calls in the name of this process. */
   ref<C>(to: Destination | string | Via): ServerRef<C>;
+  ref<const K extends Contract>(to: Destination | string | Via, contract: K): ServerRef<Callable<K>>;
   /** OTP `link/1`: a process that does not exist answers with the exit signal `noproc`. */
   link(pid: Pid): void;
   /** OTP `unlink/1`: once it returns, no exit signal of that link will be delivered. */

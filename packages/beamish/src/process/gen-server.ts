@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { Tuple, formatTerm } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import type { ProcessContext } from './behaviour.ts';
@@ -61,6 +62,12 @@ export let attach: (server: GenServer, host: ServerHost) => void;
 export abstract class GenServer {
   /** When given, only these methods are calls. */
   static readonly calls?: readonly string[];
+
+  /**
+   * When given, the arguments of these methods are checked by their schemas before they run, whoever calls; a call that does not
+   * fit is refused with `value_invalid`. The compiler compares the two with `implements Handlers<typeof contract>`.
+   */
+  static readonly contract?: Contract;
 
   #host: ServerHost | undefined;
 

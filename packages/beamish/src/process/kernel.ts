@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { Pid, Reference, type Tuple, atom, isTuple, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
@@ -250,8 +251,8 @@ export class Kernel {
     });
   }
 
-  ref<C>(to: Destination | string | Via, from: Process): ServerRef<C> {
-    return makeServerRef<C>(this, from, to instanceof Via ? to : this.destination(to), {});
+  ref<C>(to: Destination | string | Via, from: Process, contract?: Contract): ServerRef<C> {
+    return makeServerRef<C>(this, from, to instanceof Via ? to : this.destination(to), {}, contract);
   }
 
   /** @returns whether the message was a reply to a call of this runtime, in time or late; then it is no message. */

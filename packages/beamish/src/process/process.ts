@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { Tuple, atom, tuple, formatTerm } from '../term/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Logger, SleepOptions, Timer, World } from '../world/index.ts';
@@ -400,8 +401,8 @@ export class Process implements ProcessContext, Runnable {
     return this.#kernel.call(to, request, options, this);
   }
 
-  ref<C>(to: Destination | string | Via): ServerRef<C> {
-    return this.#kernel.ref<C>(to, this);
+  ref<C>(to: Destination | string | Via, contract?: Contract): ServerRef<C> {
+    return this.#kernel.ref<C>(to, this, contract);
   }
 
   link(pid: Pid): void {

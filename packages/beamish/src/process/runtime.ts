@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Logger, World } from '../world/index.ts';
 import type { Alias, Monitor, ProcessBehaviour, ProcessHandle, ProcessInfo, SpawnOptions } from './behaviour.ts';
@@ -143,9 +144,14 @@ export class Runtime implements AsyncDisposable {
 
   // --- messages ---
 
-  /** A typed reference. A string is a name of this node; the process need not exist yet. */
-  ref<C>(to: Destination | string | Via): ServerRef<C> {
-    return this.#kernel.ref<C>(to, this.#kernel.root);
+  /**
+   * A typed reference. A string is a name of this node; the process need not exist yet. With a contract the types are
+   * its schemas', and replies that do not fit reject with `value_invalid`.
+   */
+  ref<C>(to: Destination | string | Via): ServerRef<C>;
+  ref<const K extends Contract>(to: Destination | string | Via, contract: K): ServerRef<Callable<K>>;
+  ref(to: Destination | string | Via, contract?: Contract): ServerRef<unknown> {
+    return this.#kernel.ref(to, this.#kernel.root, contract);
   }
 
   /** A raw `$gen_call` (OTP `gen_server:call/3`). Rejects as a `ServerRef`'s calls do. */

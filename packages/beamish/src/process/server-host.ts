@@ -1,4 +1,6 @@
 import { BeamishError } from '../error/index.ts';
+import { ArgumentsInvalid, RefusedValues, guardFunction } from '../schema/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { Atom, Pid, Tuple, atom, isTuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
@@ -40,7 +42,9 @@ class Continue {
  * The methods of a class that are calls, by name. Only what is in this table can be called: a name from the wire never
  * reaches a property of an object.
  *
- * @throws BeamishError `option_invalid` when one has a reserved name, or `static calls` names what is no method.
+ * Those of `static contract` stand behind their schemas.
+ *
+ * @throws BeamishError `option_invalid` when one has a reserved name, or `static calls` or `contract` names what is no method.
  */
 export function methodsOf(Class: {
   readonly name: string;
@@ -65,12 +69,21 @@ export function methodsOf(Class: {
       `${Class.name} has a method named ${reserved.join(', ')}; a reference uses these names itself: ${RESERVED_NAMES.join(', ')}`,
     );
   }
-  const { calls } = Class as unknown as { readonly calls?: readonly string[] };
-  if (calls === undefined) return found;
-  const missing = calls.filter((name) => !found.has(name));
-  if (missing.length > 0)
-    throw new BeamishError('option_invalid', `${Class.name}.calls names no method: ${missing.join(', ')}`);
-  return new Map(calls.map((name) => [name, found.get(name) as Method]));
+  const { calls = [...found.keys()], contract = {} } = Class as unknown as {
+    readonly calls?: readonly string[];
+    readonly contract?: Contract;
+  };
+  for (const [list, names] of Object.entries({ calls, contract: Object.keys(contract) })) {
+    const missing = names.filter((name) => !found.has(name));
+    if (missing.length > 0)
+      throw new BeamishError('option_invalid', `${Class.name}.${list} names no method: ${missing.join(', ')}`);
+  }
+  return new Map(calls.map((name) => [name, behindSchema(name, found.get(name) as Method, contract)]));
+}
+
+function behindSchema(name: string, method: Method, contract: Contract): Method {
+  const schemas = Object.hasOwn(contract, name) ? contract[name] : undefined;
+  return schemas === undefined ? method : guardFunction(name, schemas.args, method);
 }
 
 function camelCase(name: string): string {
@@ -91,6 +104,7 @@ export class Server implements ProcessBehaviour, ServerHost {
   readonly #methods: ReadonlyMap<string, Method>;
   #process: Process | undefined;
   #from: From | undefined;
+  #refused: RefusedValues | undefined;
 
   constructor(kernel: Kernel, server: GenServer, methods: ReadonlyMap<string, Method>, title: string) {
     this.#kernel = kernel;
@@ -210,8 +224,14 @@ export class Server implements ProcessBehaviour, ServerHost {
 
   /** A refusal is an answer; anything else is a crash. */
   #refuse(from: From, error: unknown): void {
-    if (!(error instanceof CallRejected) && !(error instanceof MethodUnknown)) throw error;
+    if (error instanceof ArgumentsInvalid) this.#countRefusal(error);
+    else if (!(error instanceof CallRejected) && !(error instanceof MethodUnknown)) throw error;
     this.reply(from, errorReply(error));
+  }
+
+  #countRefusal(error: ArgumentsInvalid): void {
+    this.#refused ??= new RefusedValues(this.#kernel.clock, this.context.logger, this.title);
+    this.#refused.refused(error);
   }
 
   #cast(request: Term): void | Promise<void> {
@@ -226,6 +246,10 @@ export class Server implements ProcessBehaviour, ServerHost {
   }
 
   readonly #castFailed = (error: unknown): void => {
+    if (error instanceof ArgumentsInvalid) {
+      this.#countRefusal(error);
+      return;
+    }
     if (!(error instanceof CallRejected)) throw error;
     this.context.logger.warn({ err: error }, `${this.title} refused a cast: ${error.message}`);
   };

@@ -1,3 +1,5 @@
+import { check } from '../schema/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { Pid, atom, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { CallOptions } from './calls.ts';
@@ -54,6 +56,7 @@ export function makeServerRef<C>(
   from: Process,
   destination: Destination | Via,
   options: CallOptions,
+  contract?: Contract,
 ): ServerRef<C> {
   const cast = methodProxy({}, (name) => (...args) => {
     kernel.cast(destination, requestOf(name, args), from);
@@ -66,13 +69,13 @@ export function makeServerRef<C>(
       return kernel.destination(destination);
     },
     cast,
-    with: (other: CallOptions) => makeServerRef<C>(kernel, from, destination, { ...options, ...other }),
+    with: (other: CallOptions) => makeServerRef<C>(kernel, from, destination, { ...options, ...other }, contract),
     [Symbol.toStringTag]: 'ServerRef',
   };
-  return methodProxy(
-    fixed,
-    (name) =>
-      (...args) =>
-        kernel.call(destination, requestOf(name, args), options, from),
-  ) as ServerRef<C>;
+  return methodProxy(fixed, (name) => {
+    const reply = contract !== undefined && Object.hasOwn(contract, name) ? contract[name]?.reply : undefined;
+    if (reply === undefined) return (...args) => kernel.call(destination, requestOf(name, args), options, from);
+    return async (...args) =>
+      await check(reply, await kernel.call(destination, requestOf(name, args), options, from), `reply of ${name}`);
+  }) as ServerRef<C>;
 }

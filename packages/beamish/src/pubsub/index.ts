@@ -1,7 +1,7 @@
 /** Topics over all nodes, on the wire of Phoenix.PubSub (protocols 8); the adapter contract. @module */
 export { PubSub } from './pubsub.ts';
 export type { MessagesOptions, PubSubOptions, PubSubStatistics } from './pubsub.ts';
-export type { Listener, SubscribeOptions, Subscription } from './subscription.ts';
+export type { Guarded, Listener, SubscribeOptions, Subscription } from './subscription.ts';
 export type { Overflow } from './bounded-queue.ts';
 export type { PubSubAdapter, PubSubAdapterContext, PubSubAdapterFactory } from './adapter.ts';
 export { pg2Adapter } from './pg2-adapter.ts';

@@ -1,11 +1,21 @@
 import { BeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
+import { RefusedValues } from '../schema/index.ts';
+import type { OutputOf, StandardSchema } from '../schema/index.ts';
 import type { Term } from '../term/index.ts';
 import type { PubSubAdapter, PubSubAdapterFactory } from './adapter.ts';
 import { pg2Adapter } from './pg2-adapter.ts';
 import type { Pg2Options } from './pg2-adapter.ts';
+import { GuardedStream, fit } from './guarded-stream.ts';
 import { ListenerSubscription, MessageStream } from './subscription.ts';
-import type { Listener, QueuedSubscription, SubscribeOptions, Subscription, SubscriptionHost } from './subscription.ts';
+import type {
+  Guarded,
+  Listener,
+  QueuedSubscription,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHost,
+} from './subscription.ts';
 
 export interface PubSubOptions extends Pg2Options {
   /** How messages travel between nodes. @default pg2Adapter, with `poolSize` and `broadcastPoolSize` */
@@ -26,6 +36,8 @@ export interface PubSubStatistics {
   readonly broadcasts: number;
   readonly received: number;
   readonly refused: number;
+  /** Since the start: messages that did not fit the schema of a subscriber, once for each that was to get it. */
+  readonly invalid: number;
   /** Since the start, over all subscribers, also those that are gone: messages dropped from full queues. */
   readonly dropped: number;
 }
@@ -40,6 +52,7 @@ export class PubSub implements AsyncDisposable {
   readonly #node: Node;
   readonly #topics = new Map<string, Set<QueuedSubscription>>();
   readonly #host: SubscriptionHost;
+  readonly #invalid: RefusedValues;
   #adapter: PubSubAdapter | undefined;
   #stopped: Promise<void> | undefined;
   #broadcasts = 0;
@@ -49,8 +62,10 @@ export class PubSub implements AsyncDisposable {
   private constructor(node: Node, name: string) {
     this.#node = node;
     this.name = name;
+    const logger = node.logger.child({ pubsub: name });
+    this.#invalid = new RefusedValues(node.world.clock, logger, `a subscriber of ${name}`);
     this.#host = {
-      logger: node.logger.child({ pubsub: name }),
+      logger,
       defer: (callback) => node.world.clock.defer(callback),
       remove: (subscription) => this.#remove(subscription),
       dropped: () => void this.#dropped++,
@@ -73,24 +88,50 @@ export class PubSub implements AsyncDisposable {
 
   /**
    * Calls `listener` for every message of the topic from now on, one at a time. One that throws is logged and gets the next
-   * message; the other subscribers don't notice.
+   * message; the other subscribers don't notice. With a schema it is called with what that makes of a message, and not at all
+   * for one that does not fit.
    *
    * @throws BeamishError `option_invalid`, `closed`.
    */
-  subscribe(topic: string, listener: Listener, options: SubscribeOptions = {}): Subscription {
-    return this.#add(new ListenerSubscription(this.#host, topic, listener, options));
+  subscribe(topic: string, listener: Listener, options?: SubscribeOptions): Subscription;
+  subscribe<S extends StandardSchema>(
+    topic: string,
+    listener: Listener<OutputOf<S>>,
+    options: SubscribeOptions & Guarded<S>,
+  ): Subscription;
+  subscribe<S extends StandardSchema>(
+    topic: string,
+    listener: Listener<OutputOf<S>>,
+    options: SubscribeOptions & Partial<Guarded<S>> = {},
+  ): Subscription {
+    const { schema } = options;
+    if (schema === undefined) return this.#add(new ListenerSubscription(this.#host, topic, listener, options));
+    const guarded: Listener = async (message) => {
+      const fitting = await fit(schema, message, topic, this.#invalid);
+      if (fitting !== undefined) await listener(fitting.value, topic);
+    };
+    return this.#add(new ListenerSubscription(this.#host, topic, guarded, options));
   }
 
   /**
    * The messages of the topic from this call on; they wait in the queue until they are read. Leaving the loop, `return()`
-   * or the signal ends the subscription. With overflow `disconnect` a full queue makes it throw `queue_full`.
+   * or the signal ends the subscription. With overflow `disconnect` a full queue makes it throw `queue_full`. With a schema
+   * they are what that makes of them, without those that do not fit.
    *
    * @throws BeamishError `option_invalid`, `closed`.
    */
-  messages(topic: string, options: MessagesOptions = {}): AsyncIterableIterator<Term> & Subscription {
+  messages(topic: string, options?: MessagesOptions): AsyncIterableIterator<Term> & Subscription;
+  messages<S extends StandardSchema>(
+    topic: string,
+    options: MessagesOptions & Guarded<S>,
+  ): AsyncIterableIterator<OutputOf<S>> & Subscription;
+  messages(
+    topic: string,
+    options: MessagesOptions & Partial<Guarded<StandardSchema>> = {},
+  ): AsyncIterableIterator<unknown> & Subscription {
     const stream = this.#add(new MessageStream(this.#host, topic, options, options.signal));
     if (options.signal?.aborted === true) stream.cancel();
-    return stream;
+    return options.schema === undefined ? stream : new GuardedStream(stream, options.schema, this.#invalid);
   }
 
   /** To every subscriber of the topic on every node. Returns before any of them is called. */
@@ -104,7 +145,7 @@ export class PubSub implements AsyncDisposable {
   broadcastFrom(subscription: Subscription, topic: string, message: Term): void {
     this.#open.broadcast(topic, message);
     this.#broadcasts++;
-    this.#dispatch(topic, message, false, subscription);
+    this.#dispatch(topic, message, false, subscription instanceof GuardedStream ? subscription.stream : subscription);
   }
 
   /** To the subscribers on this node only. */
@@ -137,6 +178,7 @@ export class PubSub implements AsyncDisposable {
       broadcasts: this.#broadcasts,
       received: this.#received,
       refused: this.#adapter?.refused ?? 0,
+      invalid: this.#invalid.count,
       dropped: this.#dropped,
     };
   }

@@ -1,11 +1,12 @@
 import { BeamishError } from '../error/index.ts';
+import type { StandardSchema } from '../schema/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Logger } from '../world/index.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import type { Overflow } from './bounded-queue.ts';
 
 /** Called with one message at a time; when it returns a promise, the next message waits for it. */
-export type Listener = (message: Term, topic: string) => void | Promise<void>;
+export type Listener<T = Term> = (message: T, topic: string) => void | Promise<void>;
 
 export interface SubscribeOptions {
   /**
@@ -17,6 +18,11 @@ export interface SubscribeOptions {
   readonly overflow?: Overflow;
   /** Told how many messages were dropped since it was told last; called before the next message, or at the disconnection. */
   readonly onDropped?: (count: number) => void;
+}
+
+/** The messages of a subscription are what the schema makes of them; one that does not fit is left out, and counted. */
+export interface Guarded<S extends StandardSchema> {
+  readonly schema: S;
 }
 
 export interface Subscription {

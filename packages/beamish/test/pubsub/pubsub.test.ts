@@ -137,6 +137,7 @@ test('stop ends streams and subscriptions, and everything after says closed', as
       broadcasts: 0,
       received: 0,
       refused: 0,
+      invalid: 0,
       dropped: 0,
     },
   );

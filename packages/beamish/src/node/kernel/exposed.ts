@@ -1,5 +1,7 @@
 import { BeamishError } from '../../error/index.ts';
+import { ArgumentsInvalid, RefusedValues } from '../../schema/index.ts';
 import type { Term } from '../../term/index.ts';
+import type { Clock, Logger } from '../../world/index.ts';
 import type { ExposedFunctions } from '../types.ts';
 
 export type Outcome =
@@ -10,6 +12,11 @@ export type Outcome =
 /** What other nodes may run here: nothing else (DESIGN.md section 3: a cookie is no root shell). */
 export class Exposed {
   readonly #modules = new Map<string, Map<string, ExposedFunctions[string]>>();
+  readonly #refused: RefusedValues;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#refused = new RefusedValues(clock, logger, 'an exposed function');
+  }
 
   /** @throws BeamishError `option_invalid`, `name_taken` when the function is exposed already */
   expose(module: string, functions: ExposedFunctions): { remove(): void } {
@@ -39,6 +46,7 @@ export class Exposed {
     try {
       return { type: 'returned', value: await run(...args) };
     } catch (error) {
+      if (error instanceof ArgumentsInvalid) this.#refused.refused(error);
       return { type: 'failed', error };
     }
   }

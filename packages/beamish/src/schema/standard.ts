@@ -1,0 +1,30 @@
+/**
+ * Standard Schema (https://standardschema.dev, version 1): the one interface that zod, valibot, arktype and others share. It
+ * is made of types alone; a copy is what its specification recommends, so that nobody depends on a package for it.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    /** Never there when the program runs: it carries the types. */
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+type TypesOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>;
+
+/** What a schema takes. */
+export type InputOf<S extends StandardSchema> = TypesOf<S>['input'];
+
+/** What it gives: the input with defaults filled in and values converted. */
+export type OutputOf<S extends StandardSchema> = TypesOf<S>['output'];
