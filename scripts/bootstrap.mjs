@@ -40,7 +40,7 @@ const nodePackages = {
 /** The real peers of the tests; `packages/beamish/test/support/peers.ts` names the same packages in its skip reasons. */
 const debianPackages = (
   'erlang-base erlang-crypto erlang-ssl erlang-public-key erlang-asn1 erlang-inets erlang-tools elixir ' +
-  'snmpd snmp postgresql chromium dnsmasq-base iproute2 iptables nats-server openssl'
+  'snmpd snmp postgresql chromium dnsmasq-base iproute2 iptables nats-server openssl redis-server'
 ).split(' ');
 
 const say = (text) => process.stderr.write(`bootstrap: ${text}\n`);

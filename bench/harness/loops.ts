@@ -11,9 +11,13 @@ export type Figures = Record<string, number>;
 
 const drainLimit = 30_000;
 
-/** Latencies of one run, in us. */
+/** What single events of one run took, in us. */
 export class Latencies {
   readonly #values: number[] = [];
+
+  get count(): number {
+    return this.#values.length;
+  }
 
   record(ms: number): void {
     this.#values.push(ms * 1000);
@@ -90,4 +94,35 @@ export async function oneWay(channel: OneWay, time: Time): Promise<Figures> {
   };
   await run(time.warmup);
   return { rate: await run(time.measure) };
+}
+
+/** One sample after the other: those of the warm-up are not counted, and one at least is. `sample` gives ms. */
+export async function samples(sample: () => Promise<number>, time: Time): Promise<Figures> {
+  for (const end = performance.now() + time.warmup; performance.now() < end;) await sample();
+  const latencies = new Latencies();
+  for (const end = performance.now() + time.measure; performance.now() < end || latencies.count === 0;) {
+    latencies.record(await sample());
+  }
+  return latencies.figures();
+}
+
+/** How often a second `work` can be done, at least 100 times in a row between looks at the clock. */
+export function repeated(work: () => unknown, time: Time): Figures {
+  let made: unknown;
+  const run = (ms: number): number => {
+    const start = performance.now();
+    let count = 0;
+    let elapsed = 0;
+    do {
+      for (let n = 0; n < 100; n++) made = work();
+      count += 100;
+      elapsed = performance.now() - start;
+    } while (elapsed < ms);
+    return count / (elapsed / 1000);
+  };
+  run(time.warmup);
+  const rate = run(time.measure);
+  // Without a use the engine might leave the work out.
+  if (made === undefined) throw new Error('nothing was made');
+  return { rate };
 }

@@ -1,4 +1,4 @@
-/** The two objects that every peer sends: 64 B and 1 KiB as JSON, the same content for all of them. */
+/** What every peer sends or encodes: the same content for all of them. */
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
@@ -41,6 +41,18 @@ export const object1k: JsonObject = padded(
   },
   1024,
 );
+
+/** 517 B: what is measured on a switch, as numbers, as terms are encoded and decoded. */
+export const metrics: JsonObject = {
+  device: 'sw-ams-0042',
+  ts: 1_732_181_100_123,
+  interfaces: Array.from({ length: 8 }, (_, index) => ({
+    rx: 10_400_207 * (index + 1),
+    tx: 7_203_001 * (index + 1),
+    rxr: 1234.5 + index / 8,
+    txr: 2345.25 * (index + 1),
+  })),
+};
 
 /** The same object as an Erlang term: maps with binary keys, lists, integers, floats, `true`, `null`. */
 export function toErlang(value: Json): string {

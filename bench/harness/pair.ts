@@ -1,5 +1,6 @@
 /** A peer's two processes as the runner sees them: started, asked for figures, ended by their pids. */
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { startChild, type Child } from '../../packages/beamish/test/support/children.ts';
 import { findExecutable } from '../../packages/beamish/test/support/peers.ts';
@@ -25,6 +26,8 @@ export interface Peer {
   /** One sentence for the README: what stands at the two ends. */
   readonly about: string;
   readonly workloads: readonly WorkloadName[];
+  /** Brings what `start` needs, once before the first round. What it throws leaves the peer out. */
+  prepare?(): void;
   /** Why it cannot run here. */
   missing(): string | undefined;
   versions(): Readonly<Record<string, string>>;
@@ -89,7 +92,7 @@ export class Pair implements Session {
     this.#children = [client, ...others];
   }
 
-  async run(workload: WorkloadName, time: Time): Promise<Figures> {
+  async run(workload: string, time: Time): Promise<Figures> {
     const from = this.#client.output.length;
     this.#client.write(`${workload} ${time.warmup} ${time.measure}\n`);
     const limit = 40_000 + 5 * (time.warmup + time.measure);
@@ -101,31 +104,52 @@ export class Pair implements Session {
   }
 }
 
-/** The pair of a worker file: `server` first, its address handed to `client`. */
-export async function startPair(file: string, context: Context, given: Address = {}): Promise<Session> {
-  const profiling = context.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', context.profile];
-  const worker = (role: 'server' | 'client', address: Address): Child =>
-    start(
-      process.execPath,
-      [...profiling, ...profileName(context, file, role), file, role, JSON.stringify(address)],
-      role,
-      context.pin,
-    );
-  const server = worker('server', given);
-  let client: Child | undefined;
+async function worker(
+  file: string,
+  context: Context,
+  role: 'server' | 'client',
+  given: Address,
+): Promise<{ child: Child; address: Address }> {
+  const args = [...profiling(context, file, role), file, role, JSON.stringify(given)];
+  const child = start(process.execPath, args, role, context.pin);
   try {
-    client = worker('client', await ready(server));
-    await ready(client);
-    return new Pair(client, [server]);
+    return { child, address: await ready(child) };
   } catch (error) {
-    await client?.stop();
-    await server.stop();
+    await child.stop();
     throw error;
   }
 }
 
-function profileName(context: Context, file: string, role: string): string[] {
-  if (context.profile === undefined) return [];
+/** A worker file whose client needs no server. */
+export async function startWorker(file: string, context: Context, given: Address = {}): Promise<Pair> {
+  const { child } = await worker(file, context, 'client', given);
+  return new Pair(child, []);
+}
+
+/**
+ * The processes of a worker file: `server` as often as told, each with its number `n` from 1 on, then `client` with what the
+ * last of them answers.
+ */
+export async function startPair(file: string, context: Context, given: Address = {}, servers = 1): Promise<Pair> {
+  const children: Child[] = [];
+  try {
+    let address = given;
+    for (let n = 1; n <= servers; n++) {
+      const server = await worker(file, context, 'server', { ...given, n });
+      children.push(server.child);
+      address = server.address;
+    }
+    const client = await worker(file, context, 'client', address);
+    return new Pair(client.child, children);
+  } catch (error) {
+    for (const child of children) await child.stop();
+    throw error;
+  }
+}
+
+function profiling({ profile }: Context, file: string, role: string): string[] {
+  if (profile === undefined) return [];
   const peer = file.split('/').at(-1)?.replace(/\.ts$/, '');
-  return [`--cpu-prof-name=${peer}-${role}-${Date.now()}.cpuprofile`];
+  const name = `${peer}-${role}-${Date.now()}-${randomInt(1e6)}.cpuprofile`;
+  return ['--cpu-prof', '--cpu-prof-dir', profile, `--cpu-prof-name=${name}`];
 }

@@ -1,4 +1,5 @@
 /** From the figures of all rounds to medians, spreads and ratios; as JSON and as Markdown. */
+import type { Outcome } from '../targets.ts';
 import { figures, type Figure } from './workloads.ts';
 
 /** What one peer gave in one round: 'workload.figure' -> value. */
@@ -29,6 +30,7 @@ export interface Result {
     readonly seconds: number;
     readonly pin: string;
     readonly seed: number;
+    readonly parts: string;
     readonly peers: string;
     readonly workloads: string;
   };
@@ -38,6 +40,13 @@ export interface Result {
   readonly load: { readonly before: number; readonly highest: number; readonly after: number };
   readonly missing: Readonly<Record<string, string>>;
   readonly peers: Readonly<Record<string, PeerResult>>;
+  readonly targets: readonly Outcome[];
+}
+
+/** A table's worth of figures. */
+export interface Section {
+  readonly title: string;
+  readonly workloads: readonly string[];
 }
 
 export function summarise(values: readonly number[]): Summary {
@@ -76,12 +85,11 @@ export function ratios(mine: readonly Round[], theirs: readonly Round[]): Record
 const short = (value: number): string => {
   if (value >= 1e6) return `${(value / 1e6).toFixed(2)}M`;
   if (value >= 10_000) return `${(value / 1e3).toFixed(0)}k`;
-  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+  if (value >= 100) return value.toFixed(0);
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 };
 const cell = (summary: Summary | undefined): string =>
   summary === undefined ? '-' : `${short(summary.median)} (${short(summary.min)} - ${short(summary.max)})`;
-const ratioCell = (summary: Summary | undefined): string =>
-  summary === undefined ? '-' : `${summary.median.toFixed(2)} (${summary.min.toFixed(2)} - ${summary.max.toFixed(2)})`;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
@@ -90,45 +98,49 @@ const arrow = (figure: Figure): string =>
   `${figure.title} ${figure.better === 'lower' ? '(less is better)' : ''}`.trimEnd();
 
 /** The tables of bench/README.md. */
-export function markdown(result: Result): string {
-  const shown = [...figures].filter(([key]) => Object.values(result.peers).some((peer) => peer.summary[key]));
-  const columns = shown.map(([, figure]) => arrow(figure));
+export function markdown(result: Result, sections: readonly Section[]): string {
   const { options, machine, versions, load } = result;
   const list = (record: Readonly<Record<string, string | number>>): string =>
     Object.entries(record)
       .map(([key, value]) => `${key} ${value}`)
       .join(', ');
-  const parts = [
-    `Run of ${result.startedAt.slice(0, 16).replace('T', ' ')} UTC: ${list(machine)}. Versions: ${list(versions)}.`,
-    `${options.rounds} rounds of ${options.seconds} s per figure, pinning: ${options.pin}; load average ${load.before} before, at most ${load.highest} during the run. Median (least - greatest) of the rounds.`,
-    table(
-      ['', ...columns],
-      Object.values(result.peers).map((peer) => [peer.title, ...shown.map(([key]) => cell(peer.summary[key]))]),
-    ),
-  ];
-  const compared = Object.entries(result.peers['beamish']?.ratios ?? {}).filter(
-    ([, ratio]) => Object.keys(ratio).length > 0,
-  );
-  if (compared.length > 0) {
-    parts.push(
-      'Beamish divided by each peer, taken within each round:',
-      table(
-        ['Beamish /', ...columns],
-        compared.map(([name, ratio]) => [
-          result.peers[name]?.title ?? name,
-          ...shown.map(([key]) => ratioCell(ratio[key])),
-        ]),
-      ),
-    );
-  }
   const troubles = [
     ...Object.entries(result.missing).map(([name, why]) => `- ${name} did not run: ${why}`),
     ...Object.values(result.peers).flatMap((peer) =>
       peer.failures.map((failure) => `- ${peer.title}: ${firstLines(failure)}`),
     ),
   ];
-  if (troubles.length > 0) parts.push(troubles.join('\n'));
-  return parts.join('\n\n');
+  return [
+    `Run of ${result.startedAt.slice(0, 16).replace('T', ' ')} UTC: ${list(machine)}. Versions: ${list(versions)}.`,
+    `${options.rounds} rounds of ${options.seconds} s per figure, ${result.seconds} s in all, pinning: ${options.pin}; load average ${load.before} before, at most ${load.highest} during the run. Median (least - greatest) of the rounds; x: Beamish divided by the peer, taken within each round.`,
+    table(
+      ['Target', 'aimed at', 'measured', 'met'],
+      result.targets.map(({ title, target, measured, met }) => [title, target, cell(measured), met ? 'yes' : '**no**']),
+    ),
+    ...sections.flatMap((section) => tables(result, section)),
+    ...(troubles.length > 0 ? [troubles.join('\n')] : []),
+  ].join('\n\n');
+}
+
+/** The figures of a section for each peer that has them, and Beamish's divided by the others'. */
+function tables(result: Result, { title, workloads }: Section): string[] {
+  const peers = Object.values(result.peers);
+  const shown = [...figures].filter(
+    ([key]) => workloads.includes(key.split('.')[0] ?? '') && peers.some((peer) => peer.summary[key]),
+  );
+  if (shown.length === 0) return [];
+  const columns = shown.map(([, figure]) => arrow(figure));
+  const has = (record: Readonly<Record<string, Summary>>): boolean => shown.some(([key]) => record[key]);
+  const rows = peers
+    .filter((peer) => has(peer.summary))
+    .map((peer) => [peer.title, ...shown.map(([key]) => cell(peer.summary[key]))]);
+  const ratios = Object.entries(result.peers['beamish']?.ratios ?? {})
+    .filter(([, ratio]) => has(ratio))
+    .map(([name, ratio]) => [
+      `Beamish / ${result.peers[name]?.title ?? name}`,
+      ...shown.map(([key]) => (ratio[key] === undefined ? '-' : cell(ratio[key]))),
+    ]);
+  return [`### ${title}`, table(['', ...columns], [...rows, ...ratios])];
 }
 
 /** What it was about, and the error in a worker's output when there is one. */

@@ -1,11 +1,11 @@
 /**
- * One round: all peers are started, then each workload is run by one peer right after the other, while the others are
+ * One round of one part: its peers are started, then each workload is run by one peer right after the other, while the others are
  * idle. So the figures that are compared are seconds apart, and a busy moment of the machine meets all of them.
  */
 import { fileURLToPath } from 'node:url';
 import type { Context, Peer, Session } from './pair.ts';
 import type { Round } from './report.ts';
-import { workloads, type WorkloadName } from './workloads.ts';
+import { workloads, type Workload, type WorkloadName } from './workloads.ts';
 
 export interface RoundResult {
   readonly figures: Round;
@@ -29,7 +29,6 @@ const text = (error: unknown): string => (error instanceof Error ? error.message
 /** The figures of every peer. What fails is told and left out; the other workloads and peers go on. */
 export async function runRound(options: RoundOptions): Promise<Record<string, RoundResult>> {
   const { seconds, context, shuffle, onResult } = options;
-  const time = { warmup: Math.round((seconds * 1000) / 3), measure: Math.round(seconds * 1000) };
   const results: Record<string, { figures: Record<string, number>; failures: string[] }> = {};
   const sessions = new Map<string, Session>();
   const fail = (name: string, what: string, error: unknown): void => {
@@ -49,7 +48,7 @@ export async function runRound(options: RoundOptions): Promise<Record<string, Ro
       for (const [name, session] of shuffle([...sessions])) {
         if (options.peers[name]?.workloads.includes(workload) !== true) continue;
         try {
-          const figures = await measure(session, workload, time);
+          const figures = await measure(session, workload, seconds);
           Object.assign(results[name]?.figures ?? {}, figures);
           const shown = Object.entries(figures).map(([key, value]) => `${key} ${value.toPrecision(4)}`);
           onResult(name, shown.join(', '));
@@ -67,17 +66,15 @@ export async function runRound(options: RoundOptions): Promise<Record<string, Ro
   }
 }
 
-async function measure(
-  session: Session,
-  workload: WorkloadName,
-  time: { readonly warmup: number; readonly measure: number },
-): Promise<Record<string, number>> {
-  const given = await session.run(workload, time);
+async function measure(session: Session, name: WorkloadName, seconds: number): Promise<Record<string, number>> {
+  const workload: Workload = workloads[name];
+  const ms = seconds * 1000 * (workload.share ?? 1);
+  const given = await session.run(name, { warmup: Math.round(ms / 3), measure: Math.round(ms) });
   const figures: Record<string, number> = {};
-  for (const key of Object.keys(workloads[workload].figures)) {
+  for (const [key, { zero = false }] of Object.entries(workload.figures)) {
     const value = given[key];
-    if (value === undefined || !(value > 0)) throw new Error(`${key} is ${value}`);
-    figures[`${workload}.${key}`] = value;
+    if (value === undefined || !(value > 0 || (zero && value === 0))) throw new Error(`${key} is ${value}`);
+    figures[`${name}.${key}`] = value;
   }
   return figures;
 }

@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../../packages/beamish/test/support/temp.ts'
 import type { Child } from '../../packages/beamish/test/support/children.ts';
 import { object1k, object64, toErlang } from '../harness/objects.ts';
 import { Pair, ready, start, type Peer } from '../harness/pair.ts';
-import { workloadNames } from '../harness/workloads.ts';
+import { messageWorkloads } from '../harness/workloads.ts';
 
 const source = fileURLToPath(new URL('beamish_bench.erl', import.meta.url));
 const about =
@@ -17,7 +17,7 @@ const about =
 export const erl: Peer = {
   title: 'erl to erl',
   about: 'two BEAM nodes: `gen_server:call` and `gen_server:cast` of maps over the distribution',
-  workloads: workloadNames,
+  workloads: [...messageWorkloads, 'pgJoin', 'connect'],
   missing: () => {
     const absent = ['erl', 'erlc', 'epmd'].filter((name) => !findExecutable(name));
     return absent.length > 0 ? `${absent.join(', ')} not found: install erlang-base` : undefined;
@@ -63,7 +63,16 @@ export const erl: Peer = {
           '-epmd_port',
           port,
         ];
-        const local = ['-kernel', 'inet_dist_use_interface', '{127,0,0,1}', '-pa', directory.path];
+        const local = [
+          '-env',
+          'ERL_CRASH_DUMP_SECONDS',
+          '0',
+          '-kernel',
+          'inet_dist_use_interface',
+          '{127,0,0,1}',
+          '-pa',
+          directory.path,
+        ];
         const child = start(
           requirePeer('erl'),
           ['-noshell', ...node, ...local, '-eval', `beamish_bench:${role}(${args}).`],

@@ -2,16 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findExecutable, requirePeer } from '../../packages/beamish/test/support/peers.ts';
 import { freePort } from '../../packages/beamish/test/support/ports.ts';
-import { packageVersion } from '../harness/packages.ts';
+import { installPackages, packageVersion } from '../harness/packages.ts';
 import { start, startPair, type Peer } from '../harness/pair.ts';
-import { workloadNames } from '../harness/workloads.ts';
+import { messageWorkloads } from '../harness/workloads.ts';
 
 const worker = fileURLToPath(new URL('nats-worker.ts', import.meta.url));
 
 export const nats: Peer = {
   title: 'NATS',
   about: 'nats-server between two @nats-io/transport-node clients: request/reply for calls, publish for one-way; JSON',
-  workloads: workloadNames,
+  workloads: messageWorkloads,
+  prepare: installPackages,
   missing: () => (findExecutable('nats-server') ? undefined : 'nats-server not found: install nats-server'),
   versions: () => ({
     'nats-server':

@@ -20,6 +20,15 @@ declare module '@nats-io/transport-node' {
   }): Promise<NatsConnection>;
 }
 
+declare module 'ioredis' {
+  export class Redis {
+    constructor(options: { host: string; port: number; enableAutoPipelining?: boolean });
+    on(event: 'message', listener: (channel: string, message: string) => void): this;
+    subscribe(...channels: string[]): Promise<unknown>;
+    publish(channel: string, message: string): Promise<number>;
+  }
+}
+
 declare module 'moleculer' {
   interface Context {
     readonly params: unknown;

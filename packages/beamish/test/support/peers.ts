@@ -20,6 +20,7 @@ const debianPackages = {
   postgres: 'postgresql',
   initdb: 'postgresql',
   psql: 'postgresql-client',
+  'redis-server': 'redis-server',
   snmpd: 'snmpd',
   snmpget: 'snmp',
   snmpwalk: 'snmp',
