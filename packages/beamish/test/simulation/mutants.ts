@@ -139,6 +139,27 @@ export const mutants: readonly Mutant[] = [
       'for (const outgoing of [...(attempt?.queue ?? []), ...(attempt?.queue ?? [])]) this.#send(connection, outgoing);',
   },
   {
+    name: 'both-keep-their-dial',
+    what: 'of two dials that cross each side keeps its own',
+    file: 'node/peers.ts',
+    find: /compareNodeNames\(this\.#options\.name, name\) > 0/,
+    replace: 'compareNodeNames(this.#options.name, name) !== 0',
+  },
+  {
+    name: 'replaced-by-a-claim',
+    what: 'who claims the name of a connected node ends its connection, before anything is proved',
+    file: 'node/arrivals.ts',
+    find: /arrival\.replaces = connection;/,
+    replace: "arrival.replaces = connection; connection.close('replaced');",
+  },
+  {
+    name: 'dead-lives-on',
+    what: 'what is for a process of an earlier life of this node comes to the one that has its number now',
+    file: 'process/kernel.ts',
+    find: /if \(of\.node === this\.nodeName && of\.creation === this\.creation\) return true;/,
+    replace: 'if (of.node === this.nodeName) return true;',
+  },
+  {
     name: 'takeover-forgotten',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',

@@ -2,6 +2,7 @@ import { calls } from './calls.ts';
 import { cluster, clusterByName } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
+import { handshake } from './handshake.ts';
 import { links } from './links.ts';
 import { machines } from './machines.ts';
 import { pubsub, pubsubFar } from './pubsub.ts';
@@ -23,4 +24,5 @@ export const scenarios: readonly Scenario[] = [
   machines,
   links,
   calls,
+  handshake,
 ];
