@@ -19,6 +19,7 @@ export interface AttemptsOptions {
   readonly setupTime: number;
   readonly locate: DialOptions['locate'];
   readonly config: () => HandshakeConfig;
+  readonly allows: (nodeName: string) => boolean;
   /** Whether the node shakes hands with this one just now, on a connection that it has made. */
   readonly isArriving: (nodeName: string) => boolean;
   /** @returns the connection that takes the socket over */
@@ -88,6 +89,7 @@ export class Attempts {
       return current;
     }
     if (nodeName === this.#options.name || splitNodeName(nodeName) === undefined) return undefined;
+    if (!this.#options.allows(nodeName)) return undefined;
     const attempt: Attempt = {
       queue: [],
       queuedBytes: 0,

@@ -10,7 +10,8 @@ import { FrameWriter, PacketReader, type EncodedSignal } from './wire/packets.ts
 
 /** Where signals go: the runtime. */
 export interface Receiver {
-  receive(signal: Signal): void;
+  /** @param node the one at the other end of the connection */
+  receive(signal: Signal, node: string): void;
   /** See `Runtime.overloaded`. */
   readonly overloaded: boolean;
   onRelief(callback: () => void): void;
@@ -176,7 +177,7 @@ export class Connection {
       while (this.#open) {
         const signal = this.#next();
         if (signal === undefined) break;
-        this.#options.receiver.receive(signal);
+        this.#options.receiver.receive(signal, this.info.name);
       }
     } finally {
       this.#reading = false;

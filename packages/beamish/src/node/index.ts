@@ -11,6 +11,7 @@ export type {
   Cancellable,
   EpmdOptions,
   ExposedFunctions,
+  ExposeOptions,
   NodeDownReason,
   NodeEvent,
   NodeInfo,
@@ -19,3 +20,4 @@ export type {
   PeerStatistics,
   RefusalCause,
 } from './types.ts';
+export type { WhichNodes } from './which-nodes.ts';

@@ -22,6 +22,7 @@ import { TlsMaterial } from './tls-material.ts';
 import type {
   Cancellable,
   ExposedFunctions,
+  ExposeOptions,
   NodeDownReason,
   NodeEvent,
   NodeInfo,
@@ -107,7 +108,7 @@ export class Node implements AsyncDisposable {
     this.hidden = hidden;
     this.address = listener?.address ?? { host: settings.host, port: 0 };
     this.runtime = new Runtime({ world, nodeName: name, creation });
-    this.#exposed = new Exposed(world.clock, logger);
+    this.#exposed = new Exposed(world.clock, logger, refusals);
     this.#peers = new Peers({
       world,
       logger,
@@ -123,6 +124,7 @@ export class Node implements AsyncDisposable {
       maxQueuedBytes: settings.maxQueuedBytes,
       stallGrace: settings.stallGrace,
       maxPending: settings.maxPending,
+      allows: (nodeName) => allows(settings, nodeName, refusals),
       anyone: this.runtime.pid,
       locate: (nodeName, signal) => locate(settings, nodeName, signal),
       receiver: this.runtime,
@@ -217,11 +219,16 @@ export class Node implements AsyncDisposable {
 
   /**
    * Lets other nodes call functions by `rpc`, `erpc` and `spawn`; nothing else can be called that way.
+   *
+   * ```ts
+   * node.expose('shop', { price: (id) => prices.get(id) ?? null });
+   * node.expose('shop_admin', { close: () => shop.close() }, { allow: 'admin@10.0.0.*' });
+   * ```
    * @param module the name of the module to others; `Elixir.Shop` is Elixir's `Shop`
    * @throws BeamishError `name_taken` when such a function is exposed already, `option_invalid`
    */
-  expose(module: string, functions: ExposedFunctions): { remove(): void } {
-    return this.#exposed.expose(module, functions);
+  expose(module: string, functions: ExposedFunctions, options: ExposeOptions = {}): { remove(): void } {
+    return this.#exposed.expose(module, functions, options);
   }
 
   statistics(): NodeStatistics {
@@ -286,6 +293,16 @@ export class Node implements AsyncDisposable {
         this.logger.error({ err: error, event: event.type, node: event.node }, 'a listener of monitorNodes threw');
       }
     }
+  }
+}
+
+function allows({ name, allows }: Settings, nodeName: string, refusals: Refusals): boolean {
+  try {
+    return allows(nodeName);
+  } catch (error) {
+    // Under one name of all, since strangers choose theirs.
+    refusals.refuse('not_allowed', name, `\`allow\` threw: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
   }
 }
 

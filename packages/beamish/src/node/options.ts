@@ -5,12 +5,14 @@ import { DEFAULT_EPMD_PORT } from './epmd/codec.ts';
 import { isIpAddress, isLoopback, splitNodeName, type NameParts } from './names.ts';
 import type { TlsFiles } from './tls-material.ts';
 import type { EpmdOptions, NodeOptions } from './types.ts';
+import { nodeMatcher } from './which-nodes.ts';
 
 /** The options of a node, valid and complete. */
 export interface Settings {
   readonly name: string;
   readonly parts: NameParts;
   readonly cookieFor: (peer: string) => string;
+  readonly allows: (nodeName: string) => boolean;
   readonly hidden: boolean;
   readonly world: World;
   readonly logger: Logger;
@@ -56,6 +58,7 @@ export function settingsOf(options: NodeOptions): Settings {
     name: options.name,
     parts,
     cookieFor: (peer) => cookies.get(peer) ?? options.cookie,
+    allows: allowed(options.allow, faults),
     hidden: options.hidden ?? true,
     world: options.logger === undefined ? world : withLogger(world, options.logger),
     logger: options.logger ?? world.logger,
@@ -87,6 +90,16 @@ export function settingsOf(options: NodeOptions): Settings {
   if (faults.length > 0)
     throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
   return settings;
+}
+
+function allowed(allow: NodeOptions['allow'], faults: string[]): (nodeName: string) => boolean {
+  if (allow === undefined) return () => true;
+  try {
+    return nodeMatcher(allow, 'allow');
+  } catch (error) {
+    faults.push((error as Error).message);
+    return () => false;
+  }
 }
 
 /** Where to listen so that who dials the host of the name comes here. */

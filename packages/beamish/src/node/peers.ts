@@ -29,6 +29,8 @@ export interface PeersOptions {
   readonly maxQueuedBytes: number;
   readonly stallGrace: number;
   readonly maxPending: number;
+  /** Whether this node may be connected to that one. Never throws. */
+  readonly allows: (nodeName: string) => boolean;
   /** The sender of messages that have none. */
   readonly anyone: Pid;
   readonly locate: DialOptions['locate'];
@@ -65,7 +67,7 @@ export class Peers implements Distribution {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#encoder = new SignalEncoder(options.anyone);
-    const { world, logger, refusals, name, tls, setupTime, locate, maxPending } = options;
+    const { world, logger, refusals, name, tls, setupTime, locate, maxPending, allows } = options;
     const config = (): HandshakeConfig => this.#config();
     this.#attempts = new Attempts({
       world,
@@ -76,6 +78,7 @@ export class Peers implements Distribution {
       setupTime,
       locate,
       config,
+      allows,
       isArriving: (nodeName) => this.#arrivals.has(nodeName),
       established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
       lost: options.connectionLost,
@@ -88,7 +91,7 @@ export class Peers implements Distribution {
       setupTime,
       maxPending,
       config,
-      allows: (nodeName) => nodeName !== name,
+      allows: (nodeName) => nodeName !== name && allows(nodeName),
       connected: (nodeName) => this.#connections.get(nodeName),
       isDialling: (nodeName) => this.#attempts.isDialling(nodeName),
       keepsOwnDial: (nodeName) => this.#keepsOwnDial(nodeName),
@@ -162,14 +165,10 @@ export class Peers implements Distribution {
     if (signal.type !== 'spawnRequest') return;
     const { reference, from: to } = signal;
     this.#options.world.clock.defer(() =>
-      this.#options.receiver.receive({
-        type: 'spawnReply',
-        reference,
-        to,
-        link: false,
-        monitor: false,
-        result: atom('notsup'),
-      }),
+      this.#options.receiver.receive(
+        { type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') },
+        connection.info.name,
+      ),
     );
   }
 
@@ -180,6 +179,8 @@ export class Peers implements Distribution {
     if (nodeName === this.#options.name || this.#connections.has(nodeName)) return;
     if (signal?.aborted === true) throw aborted(nodeName, signal);
     if (this.#stopped) throw new BeamishError('closed', 'this node was stopped');
+    if (!this.#options.allows(nodeName))
+      throw new BeamishError('noconnection', `${nodeName} is none of the nodes that \`allow\` of this node names`);
     const attempt = this.#attempts.begin(nodeName, true);
     if (attempt === undefined)
       throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no name of a node`);

@@ -14,7 +14,7 @@ interface Remembered {
 }
 
 /**
- * Counts what was refused, and tells each cause once per address and minute: an attacker fills neither the log nor memory.
+ * Counts what was refused, and tells each cause once per address or node and minute: an attacker fills neither the log nor memory.
  */
 export class Refusals {
   readonly counts: Partial<Record<RefusalCause, number>> = {};
@@ -27,14 +27,15 @@ export class Refusals {
     this.#clock = clock;
   }
 
-  refuse(cause: RefusalCause, address: Address, message: string, fields: object = {}): void {
+  /** @param from whom: where a connection comes from, or the name of a node that has proved who it is */
+  refuse(cause: RefusalCause, from: Address | string, message: string, fields: object = {}): void {
     this.counts[cause] = (this.counts[cause] ?? 0) + 1;
-    const where = { cause, address: `${address.host}:${address.port}` };
+    const where = typeof from === 'string' ? { cause, node: from } : { cause, address: `${from.host}:${from.port}` };
     if (ORDINARY.has(cause)) {
       this.#logger.debug({ ...fields, ...where }, message);
       return;
     }
-    const key = `${cause} ${address.host}`;
+    const key = `${cause} ${typeof from === 'string' ? from : from.host}`;
     const now = this.#clock.monotonicTime();
     const known = this.#remembered.get(key);
     if (known !== undefined && now - known.since < QUIET) {

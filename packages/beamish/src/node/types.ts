@@ -1,6 +1,7 @@
 import type { Address, Logger, TlsOptions, World } from '../world/index.ts';
 import type { Term } from '../term/index.ts';
 import type { TlsFiles } from './tls-material.ts';
+import type { WhichNodes } from './which-nodes.ts';
 
 /** How a node finds and feeds the port mapper of a machine (protocols 1). */
 export interface EpmdOptions {
@@ -30,6 +31,12 @@ export interface NodeOptions {
   readonly cookie: string;
   /** Another cookie towards some nodes, by their name; used in both directions. */
   readonly cookies?: Readonly<Record<string, string>>;
+  /**
+   * The only nodes that may connect to this one or be connected to, as with `net_kernel:allow/1`; others are answered
+   * `not_allowed`. The cookie proves that a node is one of the cluster, and not which: only TLS certificates could.
+   * @default all nodes with the cookie
+   */
+  readonly allow?: WhichNodes;
   /**
    * A hidden node is no member of `nodes()` on a BEAM and takes no part in `global`; everything else works. Leave it
    * hidden among BEAM nodes: a visible node that does not run `global` makes `global:sync()` there wait (protocols 5.4).
@@ -124,6 +131,11 @@ export interface Cancellable {
 /** Functions that other nodes may call by `rpc`, `erpc` and `spawn`. */
 export type ExposedFunctions = Readonly<Record<string, (...args: Term[]) => Term | Promise<Term>>>;
 
+export interface ExposeOptions {
+  /** Who may call them; to others they are as if not exposed. @default every node that is connected */
+  readonly allow?: WhichNodes;
+}
+
 export interface PeerStatistics {
   readonly name: string;
   readonly bytesIn: number;
@@ -135,7 +147,10 @@ export interface PeerStatistics {
   readonly queuedBytes: number;
 }
 
-/** Why connections (or a datagram of theirs) were refused. */
+/**
+ * Why something was refused: a connection, or a call by a connected node of what is `not_exposed`, or is exposed to others
+ * (`not_permitted`).
+ */
 export type RefusalCause =
   | 'cookie'
   | 'garbage'
@@ -147,12 +162,14 @@ export type RefusalCause =
   | 'closed'
   | 'simultaneous'
   | 'alive'
+  | 'not_exposed'
+  | 'not_permitted'
   | 'epmd_garbage'
   | 'epmd_limit';
 
 export interface NodeStatistics {
   readonly peers: readonly PeerStatistics[];
-  /** Connections that were refused since the start, by cause. */
+  /** What was refused since the start, by cause. */
   readonly refused: Readonly<Partial<Record<RefusalCause, number>>>;
   /** Connections whose handshake is going on. */
   readonly pending: number;

@@ -15,6 +15,11 @@ export interface ProcessBehaviour {
   /** Runs before the first message, in a turn of the process's own. */
   init?(self: ProcessContext): void | Promise<void>;
   handle(message: Term, self: ProcessContext): void | Promise<void>;
+  /**
+   * Told before a message from another node is queued: the node at the other end of the connection, whatever the message says
+   * of its sender. Undefined when that is not known. It must not throw.
+   */
+  arriving?(message: Term, node: string | undefined): void;
   /** An exit signal, when exits are trapped. Without this method it comes to `handle` as `{'EXIT', From, Reason}`. */
   exit?(from: Pid, reason: Term, self: ProcessContext): void | Promise<void>;
   /**

@@ -13,17 +13,22 @@ export type SpawnRequestHandler = (request: SpawnRequestSignal) => Pid | Atom;
 
 const NOTSUP = atom('notsup');
 
-/** Carries out a signal that another node sent (protocols 3.5). What is addressed to nobody is dropped or answered `noproc`. */
-export function receiveSignal(kernel: Kernel, signal: Signal, spawnHandler: SpawnRequestHandler | undefined): void {
+/** Carries out a signal that `node` sent (protocols 3.5). What is addressed to nobody is dropped or answered `noproc`. */
+export function receiveSignal(
+  kernel: Kernel,
+  signal: Signal,
+  node: string | undefined,
+  spawnHandler: SpawnRequestHandler | undefined,
+): void {
   switch (signal.type) {
     case 'message':
       if (signal.to instanceof Reference) kernel.receiveByReference(signal.to, signal.message);
-      else kernel.findHere(signal.to)?.receive(signal.message);
+      else kernel.findHere(signal.to)?.receiveFrom(node, signal.message);
       return;
     case 'call': {
       const { to, from, reference } = signal;
       const process = watch(kernel, from, to, reference, true);
-      process?.receive(callMessage(from, aliasTag(reference), signal.request));
+      process?.receiveFrom(node, callMessage(from, aliasTag(reference), signal.request));
       return;
     }
     case 'reply':

@@ -165,6 +165,12 @@ export class Process implements ProcessContext, Runnable {
     this.#wake();
   }
 
+  /** A message of another node arrives. */
+  receiveFrom(node: string | undefined, message: Term): void {
+    this.#behaviour.arriving?.(message, node);
+    this.receive(message);
+  }
+
   /** Before all other messages: what OTP's `{continue, Term}` needs. */
   receiveFirst(message: Term): void {
     if (this.#state === 'ended') return;

@@ -333,9 +333,13 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.distribution = distribution;
   }
 
-  /** A signal that came from another node; the distribution has checked its `from`. */
-  receive(signal: Signal): void {
-    receiveSignal(this.#kernel, signal, this.#spawnHandler);
+  /**
+   * A signal that came from another node. Where the sender must be one of that node's (a link, say, or a spawn request), the
+   * distribution has checked it.
+   * @param node the one at the other end of the connection
+   */
+  receive(signal: Signal, node?: string): void {
+    receiveSignal(this.#kernel, signal, node, this.#spawnHandler);
   }
 
   /**

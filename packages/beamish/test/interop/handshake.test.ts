@@ -80,6 +80,17 @@ test(row('2.3', 'us to erl', 'not_allowed, and a node that is not there'), optio
   assert.equal(await beam.eval(`net_adm:ping('nobody@127.0.0.1')`), 'pang');
 });
 
+test(row('2.3', 'erl to us', 'not_allowed: the option `allow`, as net_kernel:allow'), options, async (t) => {
+  const cluster = await testCluster(t);
+  const a = await cluster.start('a@127.0.0.1', { cookie, allow: 'friend*@127.0.0.1' });
+  const stranger = await Beam.start({ name: 'stranger@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const friend = await Beam.start({ name: 'friend1@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  assert.equal(await stranger.eval(`net_kernel:connect_node('a@127.0.0.1')`), 'false');
+  assert.equal(await friend.eval(`net_kernel:connect_node('a@127.0.0.1')`), 'true');
+  assert.equal(a.node.statistics().refused.not_allowed, 1);
+  assert.deepEqual(types(a.events), ['nodeup friend1@127.0.0.1']);
+});
+
 test(row('2.3', 'erl and us', 'simultaneous connects, whichever name is greater'), options, async (t) => {
   const cluster = await testCluster(t);
   await startEpmd(cluster.epmdPort, t);

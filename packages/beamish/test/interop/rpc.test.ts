@@ -42,6 +42,39 @@ class Devices extends GenServer {
   }
 }
 
+test(
+  row('5.3', 'erl to us', 'who may call what goes by the connection, not by the pid in a request'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    const ran: Term[] = [];
+    a.node.expose('shop', { close: (how) => ran.push(how) }, { allow: 'admin@127.0.0.1' });
+    const admin = await Beam.start({ name: 'admin@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const evil = await Beam.start({ name: 'evil@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    assert.equal(await admin.eval(`rpc:call(${at}, shop, close, [rpc])`), '1');
+    assert.equal(await admin.eval(`erpc:call(${at}, shop, close, [erpc])`), '2');
+    assert.match(await evil.eval(`rpc:call(${at}, shop, close, [rpc])`), /^\{badrpc,\{'EXIT',\{undef,/);
+    assert.match(await evil.eval(`erpc:call(${at}, shop, close, [erpc])`), /^\{caught,error,/);
+    assert.equal(
+      await evil.eval(`
+        Id = spawn_request(${at}, shop, close, [spawn], []),
+        receive {spawn_reply, Id, error, Why} -> Why after 5000 -> nothing end
+      `),
+      'notsup',
+    );
+    // As if a process of admin had asked.
+    await evil.eval(`
+      Admin = rpc:call('admin@127.0.0.1', erlang, whereis, [init]),
+      {rex, ${at}} ! {'$gen_call', {Admin, make_ref()}, {call, shop, close, [gen], user}},
+      {rex, ${at}} ! {'$gen_cast', {cast, shop, close, [cast], user}},
+      {rex, ${at}} ! {Admin, {call, shop, close, [raw], user}}
+    `);
+    await eventually(() => a.node.statistics().refused.not_permitted === 6);
+    assert.equal(ran.length, 2);
+  },
+);
+
 async function both(t: Parameters<typeof testCluster>[0]): Promise<{ a: TestNode; beam: Beam; epmdPort: number }> {
   const cluster = await testCluster(t);
   const a = await cluster.start('a@127.0.0.1', { cookie });

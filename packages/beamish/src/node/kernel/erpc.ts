@@ -15,18 +15,17 @@ export function serveSpawnRequests(runtime: Runtime, exposed: Exposed): (request
     const args = request.arguments;
     const label = `${request.module.name}:${request.function.name}/${args.length}`;
     const start = (behaviour: ProcessBehaviour): Pid => runtime.spawn(behaviour, { label }).pid;
-    if (label === 'erpc:execute_call/4') return start(executeCall(exposed, args));
-    if (label === 'erpc:execute_cast/3') return start(execute(exposed, args[0], args[1], args[2]));
-    if (!exposed.has(request.module.name, request.function.name)) {
-      runtime.logger.warn({ from: request.from.toString(), function: label }, 'spawn refused: not exposed');
-      return atom('notsup');
-    }
-    return start(execute(exposed, request.module, request.function, args));
+    // The connection has checked that the sender is a process of the node at its other end.
+    const { node } = request.from;
+    if (label === 'erpc:execute_call/4') return start(executeCall(exposed, args, node));
+    if (label === 'erpc:execute_cast/3') return start(execute(exposed, args[0], args[1], args[2], node));
+    if (exposed.find(request.module.name, request.function.name, node) === undefined) return atom('notsup');
+    return start(execute(exposed, request.module, request.function, args, node));
   };
 }
 
 /** `erpc:execute_call(Res, M, F, Args)`: the process ends with `{Res, return, Value}`, `{Res, error, Reason, Stack}`. */
-function executeCall(exposed: Exposed, [result, module, name, args]: readonly Term[]): ProcessBehaviour {
+function executeCall(exposed: Exposed, [result, module, name, args]: readonly Term[], node: string): ProcessBehaviour {
   return {
     async init(self) {
       const list = argumentsOf(args);
@@ -34,7 +33,7 @@ function executeCall(exposed: Exposed, [result, module, name, args]: readonly Te
         self.exit(tuple(result, atom('error'), tuple(atom('erpc'), atom('badarg'))));
         return;
       }
-      const outcome = await exposed.run(atomName(module) ?? '', atomName(name) ?? '', list);
+      const outcome = await exposed.run(atomName(module) ?? '', atomName(name) ?? '', list, node);
       if (outcome.type === 'returned') {
         try {
           checkSendable(outcome.value);
@@ -53,11 +52,11 @@ function executeCall(exposed: Exposed, [result, module, name, args]: readonly Te
 }
 
 /** A function that nobody waits for; what it throws is the process's exit reason. */
-function execute(exposed: Exposed, module: Term, name: Term, args: Term): ProcessBehaviour {
+function execute(exposed: Exposed, module: Term, name: Term, args: Term, node: string): ProcessBehaviour {
   return {
     async init(self) {
       const list = argumentsOf(args) ?? [];
-      const outcome = await exposed.run(atomName(module) ?? '', atomName(name) ?? '', list);
+      const outcome = await exposed.run(atomName(module) ?? '', atomName(name) ?? '', list, node);
       if (outcome.type === 'returned') {
         self.exit(NORMAL);
         return;

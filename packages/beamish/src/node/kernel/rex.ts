@@ -26,27 +26,36 @@ function asRequest(term: Term): Request | undefined {
  * by side, `block_call` too: nothing here can block another caller.
  */
 export function rex(exposed: Exposed): ProcessBehaviour {
+  /** The nodes that requests came from: the pid in a request says where to answer, and may be anybody's. */
+  const origins = new WeakMap<object, string>();
   return {
+    arriving(message, node) {
+      if (isTuple(message)) origins.set(message, node ?? '');
+    },
     handle(message, self) {
+      const node = (isTuple(message) ? origins.get(message) : undefined) ?? self.pid.node;
+      const serve = (term: Term, answer: (result: Term) => void): void => {
+        const request = asRequest(term);
+        if (request !== undefined) run({ exposed, request, node, self, answer });
+      };
       const call = genCall(message);
       if (call !== undefined) {
-        const request = asRequest(call.request);
-        if (request !== undefined) run(exposed, request, self, (result) => reply(self, call, result));
+        serve(call.request, (result) => reply(self, call, result));
         return;
       }
       const cast = genCast(message);
-      if (cast !== undefined) {
-        const request = asRequest(cast.request);
-        if (request !== undefined) run(exposed, request, self, () => {});
-        return;
-      }
-      raw(exposed, message, self);
+      if (cast !== undefined) serve(cast.request, () => {});
+      else raw(message, self, serve);
     },
   };
 }
 
 /** `{Pid, features_request}` and `{Pid, {call, ...}}`. */
-function raw(exposed: Exposed, message: Term, self: ProcessContext): void {
+function raw(
+  message: Term,
+  self: ProcessContext,
+  serve: (request: Term, answer: (result: Term) => void) => void,
+): void {
   if (!isTuple(message, 2)) return;
   const [pid, what] = message.elements;
   if (!(pid instanceof Pid)) return;
@@ -54,19 +63,21 @@ function raw(exposed: Exposed, message: Term, self: ProcessContext): void {
     self.send(pid, tuple(atom('features_reply'), atom(self.pid.node), [atom('erpc')]));
     return;
   }
-  const request = asRequest(what);
-  if (request === undefined) return;
-  run(exposed, request, self, (result) => self.send(pid, tuple(atom('rex'), result)));
+  serve(what, (result) => self.send(pid, tuple(atom('rex'), result)));
 }
 
-function run(
-  exposed: Exposed,
-  request: Request,
-  { logger, world }: ProcessContext,
-  answer: (result: Term) => void,
-): void {
+interface Run {
+  readonly exposed: Exposed;
+  readonly request: Request;
+  readonly node: string;
+  readonly self: ProcessContext;
+  readonly answer: (result: Term) => void;
+}
+
+function run({ exposed, request, node, self, answer }: Run): void {
+  const { logger, world } = self;
   const { module, function: name, arguments: args } = request;
-  const outcome = exposed.run(atomName(module) ?? '', atomName(name) ?? '', args);
+  const outcome = exposed.run(atomName(module) ?? '', atomName(name) ?? '', args, node);
   const answered = outcome.then((result) => {
     if (result.type === 'returned') {
       answer(result.value);
