@@ -6,6 +6,7 @@ export type { EpmdName } from './epmd/codec.ts';
 export { splitNodeName, type NameParts } from './names.ts';
 export { Node } from './node.ts';
 export { RemoteNode } from './remote-node.ts';
+export type { RpcModule, RpcOptions, RpcOutcome } from './rpc.ts';
 export type { TlsFiles } from './tls-material.ts';
 export type {
   Cancellable,

@@ -2,6 +2,7 @@ import { BeamishError, isBeamishError } from '../error/index.ts';
 import { Runtime } from '../process/index.ts';
 import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
 import type { Callable, Contract } from '../schema/index.ts';
+import type { Term } from '../term/index.ts';
 import type { Address, Listener, Logger, Socket, World } from '../world/index.ts';
 import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
 import { portPlease } from './epmd/client.ts';
@@ -10,6 +11,7 @@ import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
 import { answeringSystem } from './kernel/gen.ts';
+import { loggerProxy } from './kernel/logger-proxy.ts';
 import { netKernel } from './kernel/net-kernel.ts';
 import { rex } from './kernel/rex.ts';
 import { user } from './kernel/user.ts';
@@ -18,6 +20,8 @@ import { settingsOf, type Settings } from './options.ts';
 import { Peers } from './peers.ts';
 import { Refusals } from './refusals.ts';
 import { RemoteNode } from './remote-node.ts';
+import { rpcAll } from './rpc.ts';
+import type { RpcOptions, RpcOutcome } from './rpc.ts';
 import { TlsMaterial } from './tls-material.ts';
 import type {
   Cancellable,
@@ -139,7 +143,8 @@ export class Node implements AsyncDisposable {
   /** The processes that every node has (protocols 5.1), under a supervisor. */
   async #startKernel(): Promise<void> {
     const processes: [string, () => ProcessBehaviour][] = [
-      ['user', user],
+      ['user', () => user(this.logger)],
+      ['logger_proxy', () => answeringSystem('logger_olp', loggerProxy(this.logger))],
       ['net_kernel', () => answeringSystem('net_kernel', netKernel())],
       ['rex', () => answeringSystem('rpc', rex(this.#exposed))],
     ];
@@ -185,6 +190,20 @@ export class Node implements AsyncDisposable {
       throw new BeamishError('option_invalid', `${JSON.stringify(nodeName)} is no node name: give NAME@HOST`);
     }
     return new RemoteNode(nodeName, this.runtime, this.#peers);
+  }
+
+  /**
+   * Calls `module:function(...args)` on several nodes at once (`erpc:multicall/5`); the outcomes in the order of the nodes, each a
+   * value or what `RemoteNode.rpc` would have rejected with.
+   */
+  multicall(
+    nodes: readonly string[],
+    module: string,
+    functionName: string,
+    args: readonly Term[] = [],
+    options: RpcOptions = {},
+  ): Promise<readonly RpcOutcome[]> {
+    return rpcAll(this.runtime, nodes, { module, function: functionName, arguments: args }, options);
   }
 
   /**

@@ -125,7 +125,8 @@ export class Peers implements Distribution {
     const connection = this.#connections.get(nodeName);
     if (connection === undefined && this.#attempts.get(nodeName) === undefined && !CONNECTING.has(signal.type)) return;
     const leader = this.groupLeader;
-    const sent = signal.type === 'spawnRequest' && leader !== undefined ? { ...signal, groupLeader: leader } : signal;
+    const defaulted = signal.type === 'spawnRequest' && signal.groupLeader === this.#options.anyone;
+    const sent = defaulted && leader !== undefined ? { ...signal, groupLeader: leader } : signal;
     const encoded = this.#encoder.encode(sent);
     if (connection !== undefined) {
       this.#send(connection, { encoded, signal });

@@ -4,7 +4,8 @@ import type { Callable, Contract, OutputOf, StandardSchema } from '../schema/ind
 import { atom, isAtom, Pid, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Peers } from './peers.ts';
-import { rpc } from './rpc.ts';
+import { rpc, rpcCast, rpcModule } from './rpc.ts';
+import type { RpcModule, RpcOptions } from './rpc.ts';
 
 /** Another node, connected or not; a connection is made on first use. Made by `node.at(name)`. */
 export class RemoteNode {
@@ -31,28 +32,41 @@ export class RemoteNode {
 
   /**
    * Calls `module:function(...args)` there by erpc (`erpc:call/5`): any function of a BEAM, what is exposed on a Beamish
-   * node. The default timeout is 5000 ms.
+   * node. The default timeout is 5000 ms. OTP's `rpc:call/5` is the same on the wire.
    * @throws BeamishError `remote_error` when the function failed (its reason in `details.reason`), `not_exposed` when
    * there is no such function for others, `noconnection`, `timeout`, `aborted`; or what a Beamish node's function threw.
    * With `reply`, a schema, the result is what that makes of it, and one that does not fit rejects with `value_invalid`.
    */
-  rpc(module: string, functionName: string, args?: readonly Term[], options?: CallOptions): Promise<Term>;
+  rpc(module: string, functionName: string, args?: readonly Term[], options?: RpcOptions): Promise<Term>;
   rpc<S extends StandardSchema>(
     module: string,
     functionName: string,
     args: readonly Term[],
-    options: CallOptions & { readonly reply: S },
+    options: RpcOptions & { readonly reply: S },
   ): Promise<OutputOf<S>>;
   async rpc(
     module: string,
     functionName: string,
     args: readonly Term[] = [],
-    options: CallOptions & { readonly reply?: StandardSchema } = {},
+    options: RpcOptions & { readonly reply?: StandardSchema } = {},
   ): Promise<unknown> {
     const { reply, ...rest } = options;
     const target = { node: this.name, module, function: functionName, arguments: args };
     const result = await rpc(this.#runtime, target, rest);
     return reply === undefined ? result : await check(reply, result, `reply of ${module}:${functionName}`);
+  }
+
+  /** `rpc` without an answer (`erpc:cast/4`): whether it ran is not told. */
+  cast(module: string, functionName: string, args: readonly Term[] = []): void {
+    rpcCast(this.#runtime, { node: this.name, module, function: functionName, arguments: args });
+  }
+
+  /**
+   * The functions of a module there as methods: `await node.at('b@h').module<Shop>('Elixir.Shop').price('pear')`. `Shop` is
+   * what you say it is: the other node is not asked.
+   */
+  module<M>(name: string, options: RpcOptions = {}): RpcModule<M> {
+    return rpcModule<M>(this.#runtime, this.name, name, options);
   }
 
   /** Whether the node can be reached and answers (`net_adm:ping/1`). Never rejects. */

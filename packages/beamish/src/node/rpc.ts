@@ -1,9 +1,33 @@
 import { BeamishError, ERROR_CODES, type BeamishErrorCode } from '../error/index.ts';
-import type { CallOptions, Runtime } from '../process/index.ts';
+import type { CallOptions, ProcessHandle, Runtime } from '../process/index.ts';
+import { methodProxy } from '../process/server-proxy.ts';
 import { atom, formatTerm, isAtom, isTermMap, isTuple, mapGet } from '../term/index.ts';
 import type { Reference, Term } from '../term/index.ts';
+import { groupLeader } from './kernel/io.ts';
 
 const DEFAULT_TIMEOUT = 5000;
+const SHUTDOWN = atom('shutdown');
+
+export interface RpcOptions extends CallOptions {
+  /**
+   * Gets what the function prints on a BEAM (`io:format`, `IO.puts`), until the call is over; what it does not get goes to
+   * the log of this node. Of a Beamish node nothing comes.
+   */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** What one node answered to a call of many. */
+export type RpcOutcome =
+  | { readonly node: string; readonly value: Term; readonly error?: undefined }
+  | { readonly node: string; readonly error: BeamishError };
+
+/** The functions of a module on another node, typed by `M`: `{ add(x: number, y: number): number }`. */
+export type RpcModule<M> = {
+  readonly [K in keyof M]: M[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+} & {
+  /** The same without an answer: nobody learns whether they failed (`erpc:cast/4`). */
+  readonly cast: { readonly [K in keyof M]: M[K] extends (...args: infer A) => unknown ? (...args: A) => void : never };
+};
 
 interface Target {
   readonly node: string;
@@ -16,13 +40,14 @@ interface Target {
  * `erpc:call/5`: asks the node to spawn `erpc:execute_call(Res, M, F, Args)`; the reason with which that process ends is the
  * answer (protocols 5.5).
  */
-export function rpc(runtime: Runtime, target: Target, options: CallOptions = {}): Promise<Term> {
+export function rpc(runtime: Runtime, target: Target, options: RpcOptions = {}): Promise<Term> {
   const { timeout = DEFAULT_TIMEOUT, signal } = options;
   const { node } = target;
   const what = `rpc ${target.module}:${target.function}/${target.arguments.length} on ${node}`;
   const result: Reference = runtime.newReference();
   return new Promise((resolve, reject) => {
     const settle = (): void => {
+      leader?.exit(SHUTDOWN);
       timer?.cancel();
       signal?.removeEventListener('abort', gaveUp);
       controller.abort();
@@ -51,6 +76,7 @@ export function rpc(runtime: Runtime, target: Target, options: CallOptions = {})
       return;
     }
     signal?.addEventListener('abort', gaveUp, { once: true });
+    const leader = options.onOutput && outputTo(runtime, options.onOutput);
     const spawn = {
       module: 'erpc',
       function: 'execute_call',
@@ -65,11 +91,70 @@ export function rpc(runtime: Runtime, target: Target, options: CallOptions = {})
       }
     };
     runtime
-      .requestSpawn(node, spawn, { timeout: Infinity, signal: controller.signal, onDown })
+      .requestSpawn(node, spawn, {
+        timeout: Infinity,
+        signal: controller.signal,
+        onDown,
+        ...(leader === undefined ? {} : { groupLeader: leader.pid }),
+      })
       .catch((error: unknown) => {
         fail(explained(error, what));
       });
   });
+}
+
+function outputTo(runtime: Runtime, listener: (text: string) => void): ProcessHandle {
+  const print = (text: string): void => {
+    try {
+      listener(text);
+    } catch (error) {
+      runtime.logger.error({ err: error }, 'the listener of output threw');
+    }
+  };
+  return runtime.spawn(groupLeader(print), { label: 'output' });
+}
+
+/** `erpc:cast/4`: whether it runs, and how it ends, is not told. */
+export function rpcCast(runtime: Runtime, { node, module, function: name, arguments: args }: Target): void {
+  const spawn = { module: 'erpc', function: 'execute_cast', arguments: [atom(module), atom(name), args] };
+  runtime.requestSpawn(node, spawn, { timeout: Infinity }).catch((error: unknown) => {
+    runtime.logger.debug({ err: error, node }, `a cast of ${module}:${name} was not taken`);
+  });
+}
+
+/** `erpc:multicall/5`: all at once; the outcomes in the order of the nodes. */
+export function rpcAll(
+  runtime: Runtime,
+  nodes: readonly string[],
+  target: Omit<Target, 'node'>,
+  options: RpcOptions,
+): Promise<readonly RpcOutcome[]> {
+  return Promise.all(
+    nodes.map(async (node): Promise<RpcOutcome> => {
+      try {
+        return { node, value: await rpc(runtime, { node, ...target }, options) };
+      } catch (error) {
+        return { node, error: error as BeamishError }; // a call rejects with nothing else
+      }
+    }),
+  );
+}
+
+/** The functions of a module as methods. */
+export function rpcModule<M>(runtime: Runtime, node: string, module: string, options: RpcOptions): RpcModule<M> {
+  const target = (name: string, args: readonly Term[]): Target => ({ node, module, function: name, arguments: args });
+  const cast = methodProxy(
+    {},
+    (name) =>
+      (...args) =>
+        rpcCast(runtime, target(name, args)),
+  );
+  return methodProxy(
+    { cast, [Symbol.toStringTag]: 'RpcModule' },
+    (name) =>
+      (...args) =>
+        rpc(runtime, target(name, args), options),
+  ) as RpcModule<M>;
 }
 
 function explained(error: unknown, what: string): BeamishError {

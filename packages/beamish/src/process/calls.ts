@@ -17,6 +17,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A call of OTP's gen with another label than `$gen_call`; `pid` is that of the caller, as gen_event has it. */
+export interface LabelledCallOptions extends CallOptions {
+  readonly label?: Atom | 'pid';
+}
+
 export const DEFAULT_CALL_TIMEOUT = 5000;
 
 const BEAMISH_ERROR = atom('$beamish_error');
@@ -70,7 +75,7 @@ export class PendingCall implements Entry {
   readonly watched: Process | undefined;
   readonly #kernel: Kernel;
   readonly #request: Term;
-  readonly #options: CallOptions;
+  readonly #options: LabelledCallOptions;
   readonly #resolve: (reply: Term) => void;
   readonly #reject: (error: BeamishError) => void;
   #timer: Timer | undefined;
@@ -82,7 +87,7 @@ export class PendingCall implements Entry {
     owner: Process,
     to: Destination,
     request: Term,
-    options: CallOptions,
+    options: LabelledCallOptions,
     resolve: (reply: Term) => void,
     reject: (error: BeamishError) => void,
   ): void {
@@ -114,7 +119,7 @@ export class PendingCall implements Entry {
     owner: Process,
     to: Pid | NamedProcess,
     request: Term,
-    options: CallOptions,
+    options: LabelledCallOptions,
     resolve: (reply: Term) => void,
     reject: (error: BeamishError) => void,
   ) {
@@ -140,10 +145,10 @@ export class PendingCall implements Entry {
       signal.addEventListener('abort', this.#abort, { once: true });
     }
     if (this.watched !== undefined) {
-      this.watched.receive(callMessage(owner.pid, aliasTag(reference), this.#request));
+      this.watched.receive(callMessage(owner.pid, aliasTag(reference), this.#request, this.#label));
       return;
     }
-    if (kernel.takesCalls(to.node)) {
+    if (this.#label === undefined && kernel.takesCalls(to.node)) {
       kernel.route({ type: 'call', from: owner.pid, to, reference, request: this.#request }, to.node);
       return;
     }
@@ -152,8 +157,13 @@ export class PendingCall implements Entry {
       return;
     }
     const tag = kernel.takesAlias(to.node) ? aliasTag(reference) : reference;
-    const message = callMessage(owner.pid, tag, this.#request);
+    const message = callMessage(owner.pid, tag, this.#request, this.#label);
     kernel.route({ type: 'message', from: owner.pid, to, message }, to.node);
+  }
+
+  get #label(): Atom | Pid | undefined {
+    const { label } = this.#options;
+    return label === 'pid' ? this.owner.pid : label;
   }
 
   /** The request has no form on the wire: nothing of it is left. */

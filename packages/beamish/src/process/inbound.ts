@@ -5,6 +5,7 @@ import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { NOCONNECTION, NOPROC } from './reason.ts';
 import { aliasTag, callMessage } from './references.ts';
+import type { Entry } from './references.ts';
 import type { NamedProcess, Signal } from './signal.ts';
 
 export type SpawnRequestSignal = Extract<Signal, { type: 'spawnRequest' }>;
@@ -12,6 +13,8 @@ export type SpawnRequestSignal = Extract<Signal, { type: 'spawnRequest' }>;
 export type SpawnRequestHandler = (request: SpawnRequestSignal) => Pid | Atom;
 
 const NOTSUP = atom('notsup');
+/** As erlang:spawn_request_abandon/1. */
+const ABANDONED = atom('abandoned');
 
 /** Carries out a signal that `node` sent (protocols 3.5). What is addressed to nobody is dropped or answered `noproc`. */
 export function receiveSignal(
@@ -76,7 +79,9 @@ export function receiveSignal(
       return;
     case 'spawnReply': {
       const number = kernel.references.numberOf(signal.reference);
-      if (number !== undefined) kernel.references.get(number)?.spawned?.(signal.result);
+      const entry = number === undefined ? undefined : kernel.references.get(number);
+      if (signal.link && signal.result instanceof Pid) linkSpawned(kernel, signal.to, signal.result, entry);
+      entry?.spawned?.(signal.result);
       return;
     }
     case 'groupLeader': // output of ours does not go through group leaders
@@ -116,6 +121,13 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
   if (link) process.links.linked(from);
   if (monitor) kernel.remoteWatches.add(process, from, reference, process.pid, false);
   kernel.route({ type: 'spawnReply', reference, to: from, link, monitor, result }, from.node);
+}
+
+/** Our side of a link that the other node has made; who asked may have ended since, or given the request up. */
+function linkSpawned(kernel: Kernel, asked: Pid, spawned: Pid, entry: Entry | undefined): void {
+  const process = entry?.spawned === undefined ? undefined : kernel.find(asked);
+  if (process !== undefined) process.links.linked(spawned);
+  else kernel.route({ type: 'linkExit', from: asked, to: spawned, reason: ABANDONED }, spawned.node);
 }
 
 /** The connection to `node` is gone: links break and monitors fire with `noconnection`, calls reject. */

@@ -37,8 +37,13 @@ export function aliasTag(reference: Reference): ImproperList {
 }
 
 /** The message that a call is (OTP gen:call/4). */
-export function callMessage(from: Pid, tag: ImproperList | Reference, request: Term): Tuple {
-  return tuple(GEN_CALL, tuple(from, tag), request);
+export function callMessage(
+  from: Pid,
+  tag: ImproperList | Reference,
+  request: Term,
+  label: Atom | Pid = GEN_CALL,
+): Tuple {
+  return tuple(label, tuple(from, tag), request);
 }
 
 /** The reference a reply is routed by: of `[alias|Ref]` and `[[alias|Ref]|_]` (OTP gen:reply/2, protocols 5.5). */

@@ -18,6 +18,10 @@ export interface RemoteSpawn {
 export interface RemoteSpawnOptions extends CallOptions {
   /** The new process is monitored from its start; told once how it ended. OTP's erpc answers this way. */
   readonly onDown?: (reason: Term) => void;
+  /** The group leader of the new process: to whom it prints. By default the log of this node. */
+  readonly groupLeader?: Pid;
+  /** A process of this node: the new process is linked with it from its start. */
+  readonly link?: Pid;
 }
 
 /** OTP erlang:spawn_request/5: with a monitor, the request's reference is the monitor's. */
@@ -31,12 +35,19 @@ export function requestSpawn(
   return new Promise((resolve, reject) => {
     const what = `spawn of ${spawn.module}:${spawn.function}/${spawn.arguments.length} on ${node}`;
     const reference: Reference = kernel.newReference();
+    const from = options.link ?? kernel.root.pid;
     let waiting = true;
+    let spawned: Pid | undefined;
     let timer: Timer | undefined;
     const settle = (): void => {
       waiting = false;
       timer?.cancel();
       signal?.removeEventListener('abort', gaveUp);
+    };
+    /** What runs there is not stopped; how it ends is not wanted any more. */
+    const forget = (): void => {
+      kernel.take(reference);
+      if (spawned !== undefined) kernel.route({ type: 'demonitor', from, to: spawned, reference }, node);
     };
     const fail = (code: BeamishErrorCode, why: string, extra: object = {}): void => {
       settle();
@@ -46,6 +57,10 @@ export function requestSpawn(
     const gaveUp = (): void => fail('aborted', 'the caller gave it up', { cause: signal?.reason });
     if (signal?.aborted === true) {
       gaveUp();
+      return;
+    }
+    if (options.link !== undefined && kernel.find(options.link) === undefined) {
+      fail('noproc', `${options.link.toString()}, which is to be linked, is not alive on this node`);
       return;
     }
     const entry: Entry = {
@@ -61,9 +76,14 @@ export function requestSpawn(
         }
         settle();
         if (onDown === undefined) kernel.take(reference);
+        else {
+          spawned = result;
+          signal?.addEventListener('abort', forget, { once: true });
+        }
         resolve(result);
       },
       down: (reason: Term) => {
+        signal?.removeEventListener('abort', forget);
         if (!waiting) queueMicrotask(() => onDown?.(reason));
         else if (reason === NOCONNECTION) fail('noconnection', `no connection to node ${node}`, { retryable: true });
         else fail('remote_error', 'it ended before it was there', { details: { reason } });
@@ -74,12 +94,12 @@ export function requestSpawn(
       {
         type: 'spawnRequest',
         reference,
-        from: kernel.root.pid,
-        groupLeader: kernel.root.pid,
+        from,
+        groupLeader: options.groupLeader ?? kernel.root.pid,
         module: atom(spawn.module),
         function: atom(spawn.function),
         arguments: spawn.arguments,
-        options: { link: false, monitor: onDown !== undefined },
+        options: { link: options.link !== undefined, monitor: onDown !== undefined },
         node,
       },
       node,

@@ -19,6 +19,12 @@ export interface FormatOptions {
    * @default 2000
    */
   readonly maxLength?: number;
+  /**
+   * Lists of printable characters are shown as text, as Erlang's `~p` does: `"abc"`. A list of numbers may look like one.
+   *
+   * @default false
+   */
+  readonly charlists?: boolean;
 }
 
 /**
@@ -27,7 +33,7 @@ export interface FormatOptions {
  * work however large the term is.
  */
 export function formatTerm(term: unknown, options: FormatOptions = {}): string {
-  const printer = new Printer(options.maxLength ?? 2000, options.maxDepth ?? 10);
+  const printer = new Printer(options.maxLength ?? 2000, options.maxDepth ?? 10, options.charlists ?? false);
   try {
     printer.print(term, 0);
   } catch {
@@ -41,10 +47,12 @@ class Printer {
   #text = '';
   readonly #maxLength: number;
   readonly #maxDepth: number;
+  readonly #charlists: boolean;
 
-  constructor(maxLength: number, maxDepth: number) {
+  constructor(maxLength: number, maxDepth: number, charlists: boolean) {
     this.#maxLength = maxLength;
     this.#maxDepth = maxDepth;
+    this.#charlists = charlists;
   }
 
   text(): string {
@@ -91,6 +99,10 @@ class Printer {
     } else if (depth >= this.#maxDepth) {
       this.#text += '...';
     } else if (Array.isArray(term)) {
+      if (this.#charlists && this.#isText(term as readonly unknown[])) {
+        this.#text += JSON.stringify(String.fromCodePoint(...(term as number[])));
+        return;
+      }
       this.#sequence('[', term as readonly unknown[], ']', depth);
     } else if (term instanceof Tuple) {
       this.#sequence('{', term.elements, '}', depth);
@@ -133,6 +145,11 @@ class Printer {
     this.#text += close;
   }
 
+  /** A list longer than what is shown is not looked through. */
+  #isText(list: readonly unknown[]): boolean {
+    return list.length > 0 && list.length <= this.#maxLength && list.every(isPrintable);
+  }
+
   #map(map: ReadonlyMap<Term, Term>, depth: number): void {
     this.#text += '#{';
     let first = true;
@@ -146,6 +163,13 @@ class Printer {
     }
     this.#text += '}';
   }
+}
+
+/** OTP io_lib:printable_unicode_list/1. */
+function isPrintable(value: unknown): boolean {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return false;
+  if (value < 160) return (value >= 32 && value < 127) || (value >= 8 && value <= 13) || value === 27;
+  return value < 0xd800 || (value >= 0xe000 && value <= 0x10_ffff);
 }
 
 const RESERVED = new Set(

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
-import { atom, charlist, formatTerm, tuple } from '../../src/term/index.ts';
+import { atom, formatTerm, tuple } from '../../src/term/index.ts';
 import { testCluster, types, type TestNode } from '../node/nodes.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
@@ -202,20 +202,6 @@ test(
     await assert.rejects(remote.rpc('timer', 'sleep', [60_000], { timeout: 100 }), code('timeout'));
     await assert.rejects(remote.rpc('erlang', 'halt', []), code('noconnection'));
     assert.deepEqual(types(a.events).at(-1), 'nodedown beam@127.0.0.1 closed');
-  },
-);
-
-test(
-  row('5.6', 'erl to us', 'what a BEAM process prints for us is answered, and told in the log; reading is refused'),
-  options,
-  async (t) => {
-    const { a, beam } = await both(t);
-    const remote = a.node.at('beam@127.0.0.1');
-    assert.equal(formatTerm(await remote.rpc('io', 'format', [charlist('hello ~p~n'), [1]])), 'ok');
-    assert.equal(formatTerm(await remote.rpc('io', 'put_chars', ['plain text'])), 'ok');
-    assert.ok(a.lines.some((line) => line['text'] === 'plain text'));
-    assert.match(formatTerm(await remote.rpc('io', 'get_line', [''])), /error/);
-    assert.equal(await beam.eval('1 + 1'), '2');
   },
 );
 
