@@ -26,9 +26,16 @@ export type { DynamicChildSpec, DynamicSupervisorRef, DynamicSupervisorSpec } fr
 export { PartitionSupervisor } from './partition-supervisor.ts';
 export type { PartitionSupervisorOptions } from './partition-supervisor.ts';
 export { Task } from './task.ts';
-export type { AsyncTaskOptions, SuperviseOptions, TaskOptions, TaskOutcome, TaskWork } from './task.ts';
 export { GenEvent, Sys, countChildren, whichChildren } from './sys.ts';
 export type { Asking, RemoteChild } from './sys.ts';
+export type {
+  AsyncTaskOptions,
+  SuperviseOptions,
+  TaskOptions,
+  TaskOutcome,
+  TaskStreamOptions,
+  TaskWork,
+} from './task-types.ts';
 export { Via } from './via.ts';
 export type { ViaOptions } from './via.ts';
 export type { MultiRef, MultiReply } from './multi-call.ts';

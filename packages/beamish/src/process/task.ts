@@ -1,5 +1,5 @@
 import { BeamishError } from '../error/index.ts';
-import type { Pid, Term } from '../term/index.ts';
+import type { Pid } from '../term/index.ts';
 import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
 import { DEFAULT_CALL_TIMEOUT } from './calls.ts';
 import type { CallOptions } from './calls.ts';
@@ -7,31 +7,8 @@ import type { DynamicSupervisorRef } from './dynamic-supervisor.ts';
 import { KILL, NORMAL, SHUTDOWN, reasonText } from './reason.ts';
 import type { Runtime } from './runtime.ts';
 import type { ChildSpec } from './supervisor-spec.ts';
-
-/** The work of a task. `self.signal` is aborted when its process ends: JavaScript that runs cannot be stopped otherwise. */
-export type TaskWork<T> = (self: ProcessContext) => T | Promise<T>;
-
-export interface TaskOptions {
-  /** What people see in logs. @default 'Task' */
-  readonly label?: string;
-}
-
-export interface AsyncTaskOptions extends TaskOptions {
-  /** Whether a crash of the task ends its owner too, and the end of the owner the task. @default true */
-  readonly link?: boolean;
-}
-
-export interface SuperviseOptions extends TaskOptions {
-  /** A process to link with, as Elixir's `Task.Supervisor.async`. @default none, as `async_nolink` */
-  readonly link?: ProcessContext;
-  /** Milliseconds for the task when its supervisor ends. @default 5000 */
-  readonly shutdown?: number | 'brutalKill';
-}
-
-/** How a task ended. */
-export type TaskOutcome<T> =
-  | { readonly status: 'ok'; readonly value: T }
-  | { readonly status: 'exit'; readonly reason: Term; readonly error: unknown };
+import { checkStreamOptions, taskStream } from './task-stream.ts';
+import type { AsyncTaskOptions, SuperviseOptions, TaskOutcome, TaskStreamOptions, TaskWork } from './task-types.ts';
 
 /** Runs the work in `init`, so that exit signals reach it while it works. */
 class Work<T> implements ProcessBehaviour {
@@ -72,6 +49,8 @@ export class Task<T> {
   readonly #owned: boolean;
   readonly #waiting = new Set<() => void>();
   #pid: Pid | undefined;
+  /** Whom it is linked with, besides a supervisor. */
+  #linked: Pid | undefined;
   #outcome: TaskOutcome<T> | undefined;
 
   private constructor(runtime: Runtime, work: TaskWork<T>, title: string, owned: boolean) {
@@ -91,8 +70,36 @@ export class Task<T> {
     const self = 'runtime' in owner ? owner : undefined;
     const runtime = self === undefined ? (owner as Runtime) : self.runtime;
     const task = new Task(runtime, work, label, link);
-    task.#start(label, self !== undefined && link ? { link: self.pid } : {});
+    if (self !== undefined && link) task.#linked = self.pid;
+    task.#start(label, task.#linked === undefined ? {} : { link: task.#linked });
     return task;
+  }
+
+  /**
+   * Works on many items, a few at a time, and gives the outcomes (Elixir `Task.async_stream/3`; of a runtime, or with
+   * `link: false`, `Task.Supervisor.async_stream_nolink/4`). Lazy: it starts no more than `maxConcurrency` ahead of who reads. Leaving the
+   * loop ends the tasks that run, and closes the items. What the items throw is thrown to the reader.
+   *
+   * ```ts
+   * for await (const page of Task.asyncStream(this.process, urls, (url, self) => get(url, self.signal), { maxConcurrency: 4 })) {
+   *   if (page.status === 'ok') this.#add(page.value);
+   * }
+   * ```
+   * @throws BeamishError `option_invalid`
+   */
+  static asyncStream<I, T>(
+    owner: ProcessContext | Runtime,
+    items: Iterable<I> | AsyncIterable<I>,
+    work: (item: I, self: ProcessContext) => T | Promise<T>,
+    options: TaskStreamOptions = {},
+  ): AsyncGenerator<TaskOutcome<T>, void, undefined> {
+    const settings = checkStreamOptions(options);
+    const { label = 'Task', link = true } = options;
+    const self = 'runtime' in owner ? owner : undefined;
+    const { clock } = owner.world;
+    const start = (item: I): Task<T> => Task.async(owner, (context) => work(item, context), { label, link });
+    const signals = [self?.signal, options.signal].filter((signal) => signal !== undefined);
+    return taskStream(clock, items, start, settings, AbortSignal.any(signals));
   }
 
   /**
@@ -113,6 +120,7 @@ export class Task<T> {
       start: async (runtime, context) => {
         task = new Task(runtime, work, label, link !== undefined);
         const pid = task.#start(label, { link: context.supervisor, parent: context.supervisor });
+        task.#linked = link?.pid;
         link?.link(pid);
         return await Promise.resolve(pid);
       },
@@ -169,11 +177,12 @@ export class Task<T> {
   }
 
   /**
-   * Ends the task and waits for that; a result that was there already is not lost (Elixir `Task.shutdown/2`).
+   * Unlinks the task, ends it and waits for that; a result that was there already is not lost (Elixir `Task.shutdown/2`).
    * @param options.timeout milliseconds until it is killed (default 5000), or `brutalKill`
    */
   async shutdown(options: { readonly timeout?: number | 'brutalKill' } = {}): Promise<TaskOutcome<T>> {
     const { timeout = DEFAULT_CALL_TIMEOUT } = options;
+    if (this.#linked !== undefined) this.#runtime.unlink(this.#linked, this.pid);
     this.#runtime.exit(this.pid, timeout === 'brutalKill' ? KILL : SHUTDOWN);
     const outcome = await this.#wait(timeout === 'brutalKill' ? Infinity : timeout, undefined);
     if (outcome !== undefined) return outcome;
