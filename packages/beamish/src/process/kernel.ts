@@ -241,6 +241,14 @@ export class Kernel {
     else this.route({ type: 'message', from: from.pid, to, message }, to.node);
   }
 
+  sendAll(to: readonly Pid[], message: Term, from: Process): void {
+    const shared = to.length > 1 ? {} : undefined;
+    for (const pid of to) {
+      if (this.isHere(pid.node)) this.findHere(pid)?.receive(message);
+      else this.route({ type: 'message', from: from.pid, to: pid, message, shared }, pid.node);
+    }
+  }
+
   cast(to: Destination | string | Via, request: Term, from: Process): void {
     this.send(to, tuple(GEN_CAST, request), from);
   }

@@ -190,6 +190,12 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.send(to, message, sender ?? this.#kernel.root);
   }
 
+  /** As `send` to each of them, but the message is encoded once for all other nodes. */
+  sendAll(to: readonly Pid[], message: Term, from?: Pid): void {
+    const sender = from === undefined ? undefined : this.#kernel.find(from);
+    this.#kernel.sendAll(to, message, sender ?? this.#kernel.root);
+  }
+
   // --- names ---
 
   /** @throws BeamishError `name_taken`; `noproc` when `pid` is not alive here; `option_invalid` when it has a name. */

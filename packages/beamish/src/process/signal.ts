@@ -14,8 +14,20 @@ export interface NamedProcess {
 /** Where a message can be sent: a process, an alias (a reference made by `alias`), or a registered name. */
 export type Destination = Pid | Reference | NamedProcess;
 
+/** What a message is on the wire, kept by who encodes it first for who sends it to the next node. */
+export interface SharedBytes {
+  bytes?: Uint8Array;
+}
+
 export type Signal =
-  | { readonly type: 'message'; readonly from: Pid | undefined; readonly to: Destination; readonly message: Term }
+  | {
+      readonly type: 'message';
+      readonly from: Pid | undefined;
+      readonly to: Destination;
+      readonly message: Term;
+      /** The same in all signals that carry this message to several nodes. */
+      readonly shared?: SharedBytes | undefined;
+    }
   /**
    * A call in one signal, towards a node that takes it so: who gets it is monitored under the reference, and is sent
    * `{'$gen_call', {From, [alias|Reference]}, Request}`.

@@ -93,10 +93,8 @@ class Pg2Adapter implements PubSubAdapter {
     const name = this.#nameFor(topic);
     const { node } = this.#context;
     const from = node.runtime.whereis(name);
-    const forward = forwardMessage(topic, message);
-    for (const pid of this.#groups.members(atom(name))) {
-      if (pid.node !== node.name) node.runtime.send(pid, forward, from);
-    }
+    const others = this.#groups.members(atom(name)).filter((pid) => pid.node !== node.name);
+    node.runtime.sendAll(others, forwardMessage(topic, message), from);
   }
 
   directBroadcast(nodeName: string, topic: string, message: Term): void {

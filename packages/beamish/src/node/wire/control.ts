@@ -1,5 +1,5 @@
 import { BeamishError } from '../../error/index.ts';
-import type { Destination, NamedProcess, Signal } from '../../process/signal.ts';
+import type { Destination, NamedProcess, SharedBytes, Signal } from '../../process/signal.ts';
 import { wireAtom } from '../../term/atom.ts';
 import { Atom, atom, atomName, formatTerm, isTuple, Pid, Reference, tuple } from '../../term/index.ts';
 import type { Encoder, Term } from '../../term/index.ts';
@@ -17,7 +17,7 @@ const FLAG = { token: 2, alias: 4, name: 8, exit: 16 } as const;
 const EMPTY_ATOM = Uint8Array.of(119, 0);
 
 /** What follows a control message. */
-export type Payload = { readonly term: Term } | undefined;
+export type Payload = { readonly term: Term; readonly shared?: SharedBytes | undefined } | undefined;
 
 /**
  * Writes the control tuple of a signal, without a version byte.
@@ -98,7 +98,7 @@ function writeMessage(out: Encoder, signal: Signal & { type: 'message' }, anyone
     out.writeBytes(EMPTY_ATOM);
     out.writeTerm(wireAtom(to.name));
   }
-  return { term: signal.message };
+  return { term: signal.message, shared: signal.shared };
 }
 
 function head(out: Encoder, op: number, arity: number): void {

@@ -1,6 +1,6 @@
 import { BeamishError } from '../../error/index.ts';
 import type { Signal } from '../../process/signal.ts';
-import { atom, Decoder, Encoder, formatTerm, tuple } from '../../term/index.ts';
+import { atom, Decoder, encode, Encoder, formatTerm, tuple } from '../../term/index.ts';
 import type { Pid, Term } from '../../term/index.ts';
 import { AtomCache } from './atom-cache.ts';
 import { neededFlags, readSignal, writeControl, type Ends } from './control.ts';
@@ -43,7 +43,8 @@ export class SignalEncoder {
     try {
       const payload = writeControl(out, signal, this.#anyone);
       const split = out.length;
-      if (payload !== undefined) out.writeTerm(payload.term);
+      if (payload?.shared !== undefined) out.writeBytes((payload.shared.bytes ??= encode(payload.term).subarray(1)));
+      else if (payload !== undefined) out.writeTerm(payload.term);
       return { bytes: out.bytes(), split, needs: neededFlags(signal) };
     } catch (error) {
       if (!('reason' in signal)) throw error;

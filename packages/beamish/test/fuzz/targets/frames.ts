@@ -1,5 +1,5 @@
 import type { Signal } from '../../../src/process/index.ts';
-import { encode, keyOf, Pid, tuple } from '../../../src/term/index.ts';
+import { encode, keyOf, Pid, tuple, type Term } from '../../../src/term/index.ts';
 import { FrameReader } from '../../../src/node/wire/frame-reader.ts';
 import { PacketReader } from '../../../src/node/wire/packets.ts';
 import { fragments, framed, frames as someFrames, OWN, PEER } from '../control.ts';
@@ -91,7 +91,7 @@ export function shown(signal: Signal): string {
   const fields = Object.entries(signal).map(([name, value]) => {
     if (name === 'options' || (typeof value === 'object' && value !== null && 'name' in value && !('wire' in value)))
       return JSON.stringify(value);
-    return keyOf(value);
+    return keyOf(value as Term);
   });
   return fields.join();
 }
