@@ -25,6 +25,11 @@ export class Links {
     this.#kernel = kernel;
   }
 
+  /** Those that wait for the acknowledgement of an unlink included. */
+  get size(): number {
+    return this.#links.size;
+  }
+
   pids(): Pid[] {
     return [...this.#links.values()].filter((link) => link.active).map((link) => link.pid);
   }

@@ -138,6 +138,11 @@ export class Process implements ProcessContext, Runnable {
     return this.#trapExit;
   }
 
+  /** Messages in the mailbox. */
+  get waiting(): number {
+    return this.#mailbox.length + (this.#held?.length ?? 0);
+  }
+
   info(): ProcessInfo {
     return {
       pid: this.pid,
@@ -145,7 +150,7 @@ export class Process implements ProcessContext, Runnable {
       label: this.label,
       parent: this.parent,
       state: this.#state === 'ended' ? 'terminating' : this.#state,
-      mailbox: this.#mailbox.length + (this.#held?.length ?? 0),
+      mailbox: this.waiting,
       handled: this.#handled,
       links: this.links.pids(),
       watchers: this.watchers.size,

@@ -25,6 +25,11 @@ export interface RemoteWatch {
 export class RemoteWatches {
   readonly #byHash = new NumberMap<RemoteWatch>();
   #keys = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
 
   add(process: Process, watcher: Pid, reference: Reference, target: Pid | NamedProcess, forCall: boolean): void {
     const hash = hashOf(reference);
@@ -32,6 +37,7 @@ export class RemoteWatches {
     const next = this.#byHash.get(hash);
     const watch: RemoteWatch = { key: --this.#keys, process, watcher, reference, target, forCall, next };
     this.#byHash.set(hash, watch);
+    this.#size++;
     process.watchers.set(watch.key, watch);
   }
 
@@ -56,6 +62,7 @@ export class RemoteWatches {
     if (before !== undefined) before.next = watch.next;
     else if (watch.next !== undefined) this.#byHash.set(hash, watch.next);
     else this.#byHash.take(hash);
+    this.#size--;
     watch.process.watchers.take(watch.key);
     return watch;
   }

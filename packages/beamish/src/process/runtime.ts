@@ -40,6 +40,21 @@ export interface StopOptions {
   readonly timeout?: number;
 }
 
+/** What a runtime holds at this moment. What grows while the program does nothing new is a leak. */
+export interface RuntimeStatistics {
+  /** That of `Runtime.pid` included. */
+  readonly processes: number;
+  readonly names: number;
+  /** Messages that wait in mailboxes. */
+  readonly mailboxes: number;
+  /** Ends of links, those whose unlink another node has not acknowledged included. */
+  readonly links: number;
+  /** References of this node in use: calls, monitors, aliases and spawn requests that wait for something. */
+  readonly references: number;
+  /** Monitors and calls of other nodes on processes of this one. */
+  readonly remoteWatches: number;
+}
+
 /**
  * The processes of one node: pids, names, links, monitors, calls, and the delivery of signals. Several live side by side
  * in one program (a simulated cluster). Messages between its processes are not copied: do not change what you have sent.
@@ -331,6 +346,24 @@ export class Runtime implements AsyncDisposable {
   /** All processes in order of their start. */
   processes(): ProcessInfo[] {
     return Array.from(this.#kernel.processes.values(), (process) => process.info());
+  }
+
+  statistics(): RuntimeStatistics {
+    const { processes, names, references, remoteWatches } = this.#kernel;
+    let mailboxes = 0;
+    let links = 0;
+    for (const process of processes.values()) {
+      mailboxes += process.waiting;
+      links += process.links.size;
+    }
+    return {
+      processes: processes.size,
+      names: names.size,
+      mailboxes,
+      links,
+      references: references.size,
+      remoteWatches: remoteWatches.size,
+    };
   }
 
   // --- other nodes ---
