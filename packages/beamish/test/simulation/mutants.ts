@@ -2,20 +2,7 @@
  * Bugs that can be planted, one at a time, to see that the scenarios find them: `npm run sim -- --mutant NAME`. The source is changed
  * while it is loaded, on no disk, so the product needs no switch.
  */
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-export interface Mutant {
-  readonly name: string;
-  readonly what: string;
-  /** Below packages/beamish/src, or in an application: `apps/...`. */
-  readonly file: string;
-  /** Must match once. */
-  readonly find: RegExp;
-  readonly replace: string;
-}
+import { plantOne, type Mutant } from '../support/plant.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -110,6 +97,34 @@ export const mutants: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'timer-of-a-call-kept',
+    what: 'the timer of a call that has ended goes on',
+    file: 'process/calls.ts',
+    find: /#close\(\): void \{\s*this\.#timer\?\.cancel\(\);/,
+    replace: '#close(): void {',
+  },
+  {
+    name: 'watch-of-a-lost-node-kept',
+    what: 'what a node that is lost watched here stays in the table',
+    file: 'process/inbound.ts',
+    find: /kernel\.remoteWatches\.connectionLost\(node\);/,
+    replace: '',
+  },
+  {
+    name: 'failed-handshake-kept',
+    what: 'a handshake that failed ends the own half of its connection only',
+    file: 'node/handshake/host.ts',
+    find: /this\.#options\.clock\.setTimer\(1000, \(\) => this\.#options\.socket\.destroy\(\), \{ background: true \}\);/,
+    replace: '',
+  },
+  {
+    name: 'link-of-a-lost-node-kept',
+    what: 'a lost connection breaks no links',
+    file: 'process/inbound.ts',
+    find: /for \(const process of \[\.\.\.kernel\.processes\.values\(\)\]\) process\.links\.connectionLost\(node\);/,
+    replace: '',
+  },
+  {
     name: 'restart-forgotten',
     what: 'rest_for_one restarts what comes after the child, and not the child',
     file: 'process/supervisor-core.ts',
@@ -176,27 +191,7 @@ export const mutants: readonly Mutant[] = [
   },
 ];
 
-/** Where the source is in which a bug is planted. */
-export function pathOf({ file }: Mutant): string {
-  return join(import.meta.dirname, file.startsWith('apps/') ? '../../../..' : '../../src', file);
-}
-
-/** Plants a bug; call it before anything of the library is imported. @throws Error when its place is not there (any more) @public */
+/** Call it before anything of the library is imported. @public */
 export function plant(name: string): void {
-  const mutant = mutants.find((each) => each.name === name);
-  if (mutant === undefined)
-    throw new Error(`no mutant ${name}; there are ${mutants.map((each) => each.name).join(', ')}`);
-  const path = pathOf(mutant);
-  const matches = readFileSync(path, 'utf8').match(new RegExp(mutant.find, 'g'))?.length ?? 0;
-  if (matches !== 1) throw new Error(`${name}: its place is in ${mutant.file} ${matches} times`);
-  const url = pathToFileURL(path).href;
-  registerHooks({
-    load(asked, context, next) {
-      const loaded = next(asked, context);
-      if (asked !== url || loaded.source === undefined || loaded.source === null) return loaded;
-      const source =
-        typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString('utf8');
-      return { ...loaded, source: source.replace(mutant.find, mutant.replace) };
-    },
-  });
+  plantOne(mutants, name);
 }

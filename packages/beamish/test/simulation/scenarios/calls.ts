@@ -12,9 +12,8 @@ import {
 } from '../../../src/process/index.ts';
 import type { Host, Simulation } from '../../../src/simulation/index.ts';
 import { atom, formatTerm, isTuple, tuple, type Term } from '../../../src/term/index.ts';
-import { SETTLED_WITHIN, TICK_TIME } from './cluster.ts';
 import { withoutFlags } from './older.ts';
-import type { Scenario } from './scenario.ts';
+import { SETTLED_WITHIN, TICK_TIME, type Scenario } from './scenario.ts';
 
 const CALLERS = 3;
 /** Milliseconds that a timer may come late. */

@@ -5,12 +5,7 @@ import { GenServer } from '../../../src/process/index.ts';
 import type { Host, Simulation } from '../../../src/simulation/index.ts';
 import { startNode, type ClusterNode, type StartNodeOptions } from '../../../src/start-node.ts';
 import { atom, formatTerm, isTuple, Reference, tuple, type Term, type Tuple } from '../../../src/term/index.ts';
-import type { Scenario } from './scenario.ts';
-
-/** Ticks after 1 s of silence, gives up after 5: faults of seconds are seen. */
-export const TICK_TIME = 4000;
-/** After the last heal: retransmissions back off to as long as the cut was, a tick must fail, a dial time out and back off. */
-export const SETTLED_WITHIN = 120_000;
+import { nodeOptions, SETTLED_WITHIN, type Scenario } from './scenario.ts';
 
 /** Milliseconds. A process may handle a message after nodedown was told: it was in its mailbox before. */
 const HANDLED_WITHIN = 1;
@@ -30,14 +25,7 @@ export async function watchedNode(
   options: Partial<StartNodeOptions> = {},
 ): Promise<Watched> {
   const node = await startNode({
-    name: host.nodeName,
-    cookie: 'simulated',
-    plaintext: true,
-    epmd: { port: 4369 },
-    world: host.world,
-    host: host.address,
-    tickTime: TICK_TIME,
-    setupTime: 3000,
+    ...nodeOptions(host),
     discovery: epmdHosts({
       hosts: world.hosts.map(({ nodeName }) => nodeName).filter((name) => name !== host.nodeName),
     }),

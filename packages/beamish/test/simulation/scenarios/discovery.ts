@@ -4,8 +4,7 @@ import type { Host, NetworkPreset, RandomFaults } from '../../../src/simulation/
 import { lan, threeRegions, threeZones } from '../../../src/simulation/index.ts';
 import { startNode } from '../../../src/start-node.ts';
 import { assign, moved } from '../../../src/ring/index.ts';
-import { TICK_TIME } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { nodeOptions, type Scenario } from './scenario.ts';
 
 const BASENAME = 'app';
 const DEVICES = Array.from({ length: 100 }, (_, index) => `sw-${index}`);
@@ -44,13 +43,8 @@ function discovery(
       );
       const program = world.start((host) =>
         startNode({
+          ...nodeOptions(host),
           name: `${BASENAME}@${host.address}`,
-          cookie: 'simulated',
-          plaintext: true,
-          epmd: { port: 4369 },
-          world: host.world,
-          tickTime: TICK_TIME,
-          setupTime: 3000,
           roles: host.name === 'n1' ? ['web'] : ['collector'],
           discovery: strategy(host),
         }),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Groups } from '../../../src/groups/index.ts';
 import { formatTerm, type Pid } from '../../../src/term/index.ts';
-import { isMesh, SETTLED_WITHIN, watchedNode } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { isMesh, watchedNode } from './cluster.ts';
+import { SETTLED_WITHIN, type Scenario } from './scenario.ts';
 
 const GROUPS = ['red', 'green', 'blue'];
 

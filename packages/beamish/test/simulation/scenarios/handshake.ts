@@ -4,8 +4,7 @@ import { Node, type NodeOptions } from '../../../src/node/index.ts';
 import type { Host } from '../../../src/simulation/index.ts';
 import { formatTerm, isAtom, type Pid, type Term } from '../../../src/term/index.ts';
 import type { Address } from '../../../src/world/index.ts';
-import { SETTLED_WITHIN, TICK_TIME } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { SETTLED_WITHIN, TICK_TIME, type Scenario } from './scenario.ts';
 
 const EPMD_PORT = 4369;
 const SETUP_TIME = 1000;

@@ -3,6 +3,7 @@ import { cluster, clusterByName } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
 import { groups } from './groups.ts';
 import { handshake } from './handshake.ts';
+import { leaks } from './leaks.ts';
 import { links } from './links.ts';
 import { machines } from './machines.ts';
 import { pubsub, pubsubFar } from './pubsub.ts';
@@ -25,4 +26,5 @@ export const scenarios: readonly Scenario[] = [
   links,
   calls,
   handshake,
+  leaks,
 ];

@@ -3,8 +3,7 @@ import type { ProcessContext } from '../../../src/process/index.ts';
 import { Node } from '../../../src/node/index.ts';
 import type { Host } from '../../../src/simulation/index.ts';
 import { atom, isTuple, Pid, tuple } from '../../../src/term/index.ts';
-import { SETTLED_WITHIN, TICK_TIME } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { nodeOptions, SETTLED_WITHIN, type Scenario } from './scenario.ts';
 
 const PROCESSES = 4;
 /** What may have to wait: two seconds for processes, one of lingering for connections, the port mapper. Milliseconds. */
@@ -107,14 +106,5 @@ export const links: Scenario = {
 const key = (pid: Pid): string => `${pid.toString()}/${pid.creation}`;
 
 async function begin(host: Host): Promise<Node> {
-  return Node.start({
-    name: host.nodeName,
-    cookie: 'simulated',
-    plaintext: true,
-    epmd: { port: 4369 },
-    world: host.world,
-    host: host.address,
-    tickTime: TICK_TIME,
-    setupTime: 3000,
-  });
+  return Node.start(nodeOptions(host));
 }

@@ -3,8 +3,7 @@ import { isBeamishError } from '../../../src/error/index.ts';
 import { epmdHosts } from '../../../src/discovery/index.ts';
 import { epmdNames } from '../../../src/node/index.ts';
 import { startNode, type ClusterNode } from '../../../src/start-node.ts';
-import { SETTLED_WITHIN, TICK_TIME } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { nodeOptions, SETTLED_WITHIN, type Scenario } from './scenario.ts';
 
 /** Several nodes on one machine: one of them serves the port mapper, and when it ends, another must. */
 export const machines: Scenario = {
@@ -20,13 +19,7 @@ export const machines: Scenario = {
       for (;;) {
         try {
           return await startNode({
-            name: host.nodeName,
-            cookie: 'simulated',
-            plaintext: true,
-            epmd: { port: 4369 },
-            world: host.world,
-            tickTime: TICK_TIME,
-            setupTime: 3000,
+            ...nodeOptions(host),
             discovery: epmdHosts({ hosts: world.hosts.map(({ nodeName }) => nodeName) }),
           });
         } catch (error) {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { PubSub } from '../../../src/pubsub/index.ts';
 import { lan, threeRegions, type NetworkPreset, type Simulation } from '../../../src/simulation/index.ts';
 import type { StartNodeOptions } from '../../../src/start-node.ts';
-import { isMesh, SETTLED_WITHIN, watchedNode } from './cluster.ts';
-import type { Scenario } from './scenario.ts';
+import { isMesh, watchedNode } from './cluster.ts';
+import { SETTLED_WITHIN, type Scenario } from './scenario.ts';
 
 interface Published {
   readonly from: string;

@@ -1,4 +1,5 @@
-import type { NetworkPreset, RandomFaults, Simulation } from '../../../src/simulation/index.ts';
+import type { NodeOptions } from '../../../src/node/index.ts';
+import type { Host, NetworkPreset, RandomFaults, Simulation } from '../../../src/simulation/index.ts';
 
 /** Something that is put through the simulated world with many seeds. */
 export interface Scenario {
@@ -7,4 +8,22 @@ export interface Scenario {
   readonly faults: RandomFaults;
   readonly network?: NetworkPreset;
   readonly run: (world: Simulation) => Promise<void>;
+}
+
+/** Ticks after 1 s of silence, gives up after 5: faults of seconds are seen. */
+export const TICK_TIME = 4000;
+/** After the last heal: retransmissions back off to as long as the cut was, a tick must fail, a dial time out and back off. */
+export const SETTLED_WITHIN = 120_000;
+
+/** Those of the node of a host, where a scenario wants nothing else. */
+export function nodeOptions(host: Host): NodeOptions {
+  return {
+    name: host.nodeName,
+    cookie: 'simulated',
+    plaintext: true,
+    epmd: { port: 4369 },
+    world: host.world,
+    tickTime: TICK_TIME,
+    setupTime: 3000,
+  };
 }
