@@ -1,12 +1,15 @@
 import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Signal } from '../process/signal.ts';
 import type { Clock, Logger, Socket, Timer } from '../world/index.ts';
-import { FRAGMENTS, usesHeader } from './flags.ts';
+import { Feed } from './feed.ts';
+import { FRAGMENTS, PROGRESS, usesHeader } from './flags.ts';
 import type { HandshakePeer } from './handshake/machine.ts';
 import { Outbox } from './outbox.ts';
 import type { NodeDownReason, NodeInfo, PeerStatistics } from './types.ts';
 import type { FrameReader } from './wire/frame-reader.ts';
-import { FrameWriter, PacketReader, type EncodedSignal } from './wire/packets.ts';
+import { FrameWriter, PacketReader, type EncodedSignal, type Progress } from './wire/packets.ts';
+import { READ_FRAGMENT } from './wire/fragments.ts';
+import { Window } from './wire/window.ts';
 
 /** Where signals go: the runtime. */
 export interface Receiver {
@@ -28,6 +31,7 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   readonly tickTime: number;
   readonly maxFrameBytes: number;
+  readonly maxMessageBytes: number;
   readonly maxQueuedBytes: number;
   readonly stallGrace: number;
   /** Called once, before the first signal. */
@@ -42,12 +46,15 @@ const LOW_WATER = 1024 * 1024;
 /** Milliseconds for a peer to take what is queued when this side closes. */
 const LINGER = 1000;
 const TICK = new Uint8Array(4);
+/** Of so many fragments one is told to be read. */
+const TOLD = 4;
 
 /** An established connection to a node: frames in, frames out, ticks (protocols 2.7, 3). */
 export class Connection {
   readonly info: NodeInfo;
   readonly #options: ConnectionOptions;
   readonly #outbox: Outbox;
+  readonly #feed: Feed;
   readonly #writer: FrameWriter;
   readonly #packets: PacketReader;
   readonly #waiting = new Set<() => void>();
@@ -65,11 +72,14 @@ export class Connection {
   #messagesOut = 0;
 
   constructor(options: ConnectionOptions) {
-    const { socket, peer, direction, clock, ownName, maxFrameBytes } = options;
+    const { socket, peer, direction, clock, ownName, maxMessageBytes: maxBytes } = options;
     this.#options = options;
     this.#outbox = new Outbox(socket, clock);
     this.#writer = new FrameWriter(usesHeader(peer.flags), (peer.flags & FRAGMENTS) !== 0n);
-    this.#packets = new PacketReader({ own: ownName, peer: peer.name }, { maxBytes: maxFrameBytes });
+    const sink = { append: this.#append, give: this.#give };
+    const progress = (peer.flags & PROGRESS) === 0n ? undefined : this.#progress();
+    this.#feed = new Feed({ clock, socket, writer: this.#writer, sink, window: progress?.window, onFed: this.#fed });
+    this.#packets = new PacketReader({ own: ownName, peer: peer.name }, { maxBytes }, progress);
     this.#lastRead = this.#lastWrite = clock.monotonicTime();
     const { name, creation, flags, hidden } = peer;
     const connectedAt = clock.wallTime();
@@ -85,7 +95,7 @@ export class Connection {
   }
 
   get queuedBytes(): number {
-    return this.#outbox.queuedBytes;
+    return this.#outbox.queuedBytes + this.#feed.bytes;
   }
 
   get statistics(): PeerStatistics {
@@ -99,14 +109,18 @@ export class Connection {
     };
   }
 
-  /** @returns false when the peer lacks the ability that the signal needs; nothing is sent then. */
-  send(encoded: EncodedSignal): boolean {
+  /**
+   * @param signal what is encoded: whom it is from and for decides whether it passes a large one
+   * @returns false when the peer lacks the ability that the signal needs; nothing is sent then
+   */
+  send(encoded: EncodedSignal, signal: Signal): boolean {
     if ((encoded.needs & ~this.info.flags) !== 0n) return false;
     if (!this.#open) return true;
     this.#messagesOut += 1;
     // Once per batch: the clock costs as much as a tenth of the frame.
     if (this.#outbox.empty) this.#wrote();
-    this.#writer.write(encoded, this.#append);
+    if (encoded.rest === undefined && this.#feed.idle) this.#writer.write(encoded, this.#append);
+    else this.#feed.send(encoded, signal);
     if (this.queuedBytes > this.#options.maxQueuedBytes) this.#congested();
     return true;
   }
@@ -132,6 +146,7 @@ export class Connection {
   /** Sends what is queued, then ends; a peer that does not take it in time is cut off. */
   close(reason: NodeDownReason): void {
     if (!this.#open) return;
+    this.#feed.flush();
     this.#outbox.flush();
     const { socket, clock } = this.#options;
     clock.setTimer(LINGER, () => socket.destroy(), { background: true });
@@ -159,6 +174,35 @@ export class Connection {
   }
 
   drain(): void {
+    this.#feed.relieved();
+    this.#relieved();
+  }
+
+  /** Each side tells the other how much of its large messages it has read. */
+  #progress(): Progress & { readonly window: Window } {
+    const window = new Window();
+    const told = Buffer.of(0, 0, 0, 18, 131, READ_FRAGMENT, ...new Uint8Array(16));
+    let read = 0;
+    return {
+      window,
+      onFragment: (numbers) => {
+        if (++read % TOLD !== 0) return;
+        told.set(numbers, 6);
+        this.#append(told);
+      },
+      onRead: (sequence, id) => {
+        window.read(sequence, id, this.#options.clock.monotonicTime());
+        this.#feed.relieved();
+      },
+    };
+  }
+
+  readonly #fed = (): void => {
+    this.#wrote();
+    this.#relieved();
+  };
+
+  #relieved(): void {
     if (this.queuedBytes <= this.#options.maxQueuedBytes) {
       this.#stallTimer?.cancel();
       this.#stallTimer = undefined;
@@ -225,6 +269,7 @@ export class Connection {
     this.#open = false;
     this.#tickTimer?.cancel();
     this.#stallTimer?.cancel();
+    this.#feed.close();
     this.#outbox.close();
     this.#wake();
     this.#options.onDown(reason, error);
@@ -238,6 +283,11 @@ export class Connection {
   readonly #append = (bytes: Uint8Array): void => {
     this.#bytesOut += bytes.length;
     this.#outbox.append(bytes);
+  };
+
+  readonly #give = (bytes: Uint8Array): void => {
+    this.#bytesOut += bytes.length;
+    this.#outbox.give(bytes);
   };
 
   /** Nothing is dropped in silence: a peer that does not read for too long loses the connection, and everybody hears it. */

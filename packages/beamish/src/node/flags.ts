@@ -14,6 +14,9 @@ export const ALTACT_SIG = 32n << 32n;
  */
 export const CALLS = 1n << 62n;
 
+/** The reader of large messages tells how far it is (`wire/window.ts`). Beamish alone has it, too. */
+export const PROGRESS = 1n << 61n;
+
 /** The eleven flags without which OTP 25 refuses a node. Together they may be announced as MANDATORY_25_DIGEST. */
 export const MANDATORY = 0x1070f94n;
 

@@ -7,7 +7,7 @@ import type { Address, Listener, Logger, Socket, World } from '../world/index.ts
 import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
 import { portPlease } from './epmd/client.ts';
 import { Registration } from './epmd/registration.ts';
-import { CALLS, OWN_FLAGS, PUBLISHED } from './flags.ts';
+import { CALLS, OWN_FLAGS, PROGRESS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
 import { answeringSystem } from './kernel/gen.ts';
@@ -119,12 +119,13 @@ export class Node implements AsyncDisposable {
       refusals,
       name,
       creation,
-      flags: OWN_FLAGS | CALLS | (hidden ? 0n : PUBLISHED),
+      flags: OWN_FLAGS | CALLS | PROGRESS | (hidden ? 0n : PUBLISHED),
       cookieFor: settings.cookieFor,
       tls: () => tls?.current,
       tickTime: settings.tickTime,
       setupTime: settings.setupTime,
       maxFrameBytes: settings.maxFrameBytes,
+      maxMessageBytes: settings.maxMessageBytes,
       maxQueuedBytes: settings.maxQueuedBytes,
       stallGrace: settings.stallGrace,
       maxPending: settings.maxPending,

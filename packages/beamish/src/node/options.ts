@@ -27,6 +27,7 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly stallGrace: number;
   readonly maxFrameBytes: number;
+  readonly maxMessageBytes: number;
   readonly maxPending: number;
 }
 
@@ -74,6 +75,8 @@ export function settingsOf(options: NodeOptions): Settings {
     maxQueuedBytes: number('maxQueuedBytes', 64 * MEBIBYTE, 64 * 1024, 4096 * MEBIBYTE),
     stallGrace: number('stallGrace', 10_000, 0, 86_400_000),
     maxFrameBytes: number('maxFrameBytes', 64 * MEBIBYTE, 64 * 1024, 2048 * MEBIBYTE),
+    // The decoder counts bytes in 32 bits.
+    maxMessageBytes: number('maxMessageBytes', 128 * MEBIBYTE, 64 * 1024, 4095 * MEBIBYTE),
     maxPending: number('maxPending', 64, 1, 100_000),
   };
   if (options.tls !== undefined && !hasCertificate(options.tls)) {

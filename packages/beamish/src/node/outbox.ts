@@ -50,6 +50,14 @@ export class Outbox {
     this.#clock.defer(this.#turnOver);
   }
 
+  /** Takes `bytes`, which must not change any more; few are copied all the same. */
+  give(bytes: Uint8Array): void {
+    if (bytes.length < SMALLEST_BATCH) return this.append(bytes);
+    if (this.#closed) return;
+    this.flush();
+    this.#socket.write(bytes);
+  }
+
   readonly #turnOver = (): void => {
     this.#scheduled = false;
     this.#enough = SMALLEST_BATCH;

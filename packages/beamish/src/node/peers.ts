@@ -26,6 +26,7 @@ export interface PeersOptions {
   readonly tickTime: number;
   readonly setupTime: number;
   readonly maxFrameBytes: number;
+  readonly maxMessageBytes: number;
   readonly maxQueuedBytes: number;
   readonly stallGrace: number;
   readonly maxPending: number;
@@ -66,7 +67,7 @@ export class Peers implements Distribution {
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    this.#encoder = new SignalEncoder(options.anyone);
+    this.#encoder = new SignalEncoder(options.anyone, 2 * options.maxQueuedBytes);
     const { world, logger, refusals, name, tls, setupTime, locate, maxPending, allows } = options;
     const config = (): HandshakeConfig => this.#config();
     this.#attempts = new Attempts({
@@ -138,8 +139,8 @@ export class Peers implements Distribution {
       return;
     }
     attempt.queue.push({ encoded: keep(encoded), signal });
-    attempt.queuedBytes += encoded.bytes.length;
-    if (attempt.queuedBytes <= this.#options.maxQueuedBytes) return;
+    attempt.queuedBytes += encoded.length;
+    if (attempt.queuedBytes <= 2 * this.#options.maxQueuedBytes) return;
     const error = new BeamishError('queue_full', `too much was sent to ${nodeName} before it was connected`);
     this.#options.logger.error({ node: nodeName, queuedBytes: attempt.queuedBytes }, error.message);
     // A later turn: who sends now must not be told inside of sending.
@@ -157,7 +158,7 @@ export class Peers implements Distribution {
   }
 
   #send(connection: Connection, { encoded, signal }: Outgoing): void {
-    if (connection.send(encoded)) return;
+    if (connection.send(encoded, signal)) return;
     // The peer lacks SPAWN or ALIAS (protocols 2.4): say so to who waits for an answer.
     this.#options.logger.debug(
       { node: connection.info.name, signal: signal.type },
@@ -234,7 +235,8 @@ export class Peers implements Distribution {
     }
     current?.close('replaced');
     const attempt = this.#attempts.take(name, direction === 'out');
-    const { world, logger, name: ownName, tickTime, maxFrameBytes, maxQueuedBytes, stallGrace } = this.#options;
+    const { world, logger, name: ownName, tickTime, maxQueuedBytes, stallGrace } = this.#options;
+    const { maxFrameBytes, maxMessageBytes } = this.#options;
     const connection: Connection = new Connection({
       socket,
       reader: host.reader,
@@ -245,6 +247,7 @@ export class Peers implements Distribution {
       logger,
       tickTime,
       maxFrameBytes,
+      maxMessageBytes,
       maxQueuedBytes,
       stallGrace,
       onUp: () => {

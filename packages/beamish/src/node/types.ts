@@ -74,13 +74,19 @@ export interface NodeOptions {
   readonly setupTime?: number;
   /**
    * Bytes that may wait for one peer. Above it for `stallGrace`, or above twice of it at any time, the connection is
-   * closed as stalled, with nodedown and an error in the log: nothing is dropped silently. @default 67108864 (64 MiB)
+   * closed as stalled, with nodedown and an error in the log: nothing is dropped silently. A single message of more than
+   * twice of it is refused with `term_too_large`. @default 67108864 (64 MiB)
    */
   readonly maxQueuedBytes?: number;
   /** Milliseconds above `maxQueuedBytes` that are tolerated. @default 10000 */
   readonly stallGrace?: number;
-  /** The largest frame, and the largest message in fragments, accepted from a peer, in bytes. @default 67108864 (64 MiB) */
+  /** The largest frame accepted from a peer, in bytes; a larger message must come in fragments. @default 67108864 (64 MiB) */
   readonly maxFrameBytes?: number;
+  /**
+   * The largest message accepted from a peer, in bytes. What a peer has begun in fragments and not finished takes twice as much at
+   * most; a larger message, or more of them at one time, ends the connection. @default 134217728 (128 MiB)
+   */
+  readonly maxMessageBytes?: number;
   /** Connections that have not authenticated yet, at one time. More are refused. @default 64 */
   readonly maxPending?: number;
   /** @default the world's */

@@ -190,7 +190,7 @@ export class Kernel {
         else {
           this.remoteWatches.take(watcher.reference, watcher.watcher.node);
           const { target, watcher: to, reference } = watcher;
-          this.route({ type: 'monitorExit', from: target, to, reference, reason }, to.node);
+          this.route({ type: 'monitorExit', from: target, by: process.pid, to, reference, reason }, to.node);
         }
       }
       process.watchers.clear();
@@ -303,10 +303,11 @@ export class Kernel {
     const [pid, tag] = from.elements;
     const alias = aliasOf(tag);
     if (alias !== undefined) {
+      const owner = pid instanceof Pid ? pid : undefined;
       if (this.isHere(alias.node)) this.takeReply(tag, reply);
       else if (this.remoteWatches.takeCall(alias))
-        this.route({ type: 'reply', node: this.nodeName, to: alias, reply }, alias.node);
-      else this.send(alias, tuple(tag, reply), by);
+        this.route({ type: 'reply', node: this.nodeName, to: alias, reply, by: by.pid, owner }, alias.node);
+      else this.route({ type: 'message', from: by.pid, to: alias, message: tuple(tag, reply), owner }, alias.node);
     } else if (pid instanceof Pid) this.send(pid, tuple(tag, reply), by);
   }
 

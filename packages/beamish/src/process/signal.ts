@@ -27,6 +27,8 @@ export type Signal =
       readonly message: Term;
       /** The same in all signals that carry this message to several nodes. */
       readonly shared?: SharedBytes | undefined;
+      /** Whose alias `to` is, where it is known; not on the wire. */
+      readonly owner?: Pid | undefined;
     }
   /**
    * A call in one signal, towards a node that takes it so: who gets it is monitored under the reference, and is sent
@@ -40,7 +42,15 @@ export type Signal =
       readonly request: Term;
     }
   /** The answer to that: the reply, and the monitor is gone. `node` is the one that was asked. */
-  | { readonly type: 'reply'; readonly node: string; readonly to: Reference; readonly reply: Term }
+  | {
+      readonly type: 'reply';
+      readonly node: string;
+      readonly to: Reference;
+      readonly reply: Term;
+      /** Who answers, and who had asked; not on the wire. */
+      readonly by?: Pid | undefined;
+      readonly owner?: Pid | undefined;
+    }
   | { readonly type: 'link'; readonly from: Pid; readonly to: Pid }
   | { readonly type: 'unlink'; readonly from: Pid; readonly to: Pid; readonly id: bigint }
   | { readonly type: 'unlinkAck'; readonly from: Pid; readonly to: Pid; readonly id: bigint }
@@ -54,6 +64,8 @@ export type Signal =
   | {
       readonly type: 'monitorExit';
       readonly from: Pid | NamedProcess;
+      /** Who had the name; not on the wire. */
+      readonly by?: Pid | undefined;
       readonly to: Pid;
       readonly reference: Reference;
       readonly reason: Term;

@@ -9,6 +9,7 @@ import { circleIn, pathTo } from './path.ts';
 import * as tag from './tags.ts';
 import type { Term } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
+import type { Segments } from './writer.ts';
 
 /** How terms become bytes. */
 export interface EncodeOptions {
@@ -28,6 +29,12 @@ export interface EncodeOptions {
   readonly maxDepth?: number;
 }
 
+/** What an `Encoder` takes beside `EncodeOptions`. */
+export interface EncoderOptions extends EncodeOptions {
+  /** @default none: one buffer, however large it must be */
+  readonly segments?: Segments;
+}
+
 const TRUE = wireAtom('true').wire;
 const FALSE = wireAtom('false').wire;
 const NULL = wireAtom('nil').wire;
@@ -40,8 +47,8 @@ const UNDEFINED = wireAtom('undefined').wire;
 export class Encoder extends LeafWriter {
   readonly #maxDepth: number;
 
-  constructor(options: EncodeOptions = {}) {
-    super(options.canonical !== true);
+  constructor(options: EncoderOptions = {}) {
+    super(options.canonical !== true, options.segments);
     this.#maxDepth = checkLimit('maxDepth', options.maxDepth, DEFAULT_MAX_DEPTH, HARD_MAX_DEPTH);
   }
 
@@ -52,11 +59,11 @@ export class Encoder extends LeafWriter {
    * keys of a map are equal, or a text is not well-formed Unicode; `term_too_large` when it is nested too deep.
    */
   writeTerm(term: Term): void {
-    const start = this.end;
+    const start = this.length;
     try {
       this.#write(term, 0);
     } catch (error) {
-      this.end = start;
+      this.truncate(start);
       throw this.#located(error, term);
     }
   }
@@ -66,7 +73,8 @@ export class Encoder extends LeafWriter {
     const refused = this.refused;
     this.refused = NOTHING;
     if (!(error instanceof BeamishError)) return error;
-    if (error.code === 'term_too_large') return circleError(term) ?? error;
+    // Too many bytes are no circle, and not gone through again.
+    if (error.code === 'term_too_large' && error.details['maxBytes'] === undefined) return circleError(term) ?? error;
     if (error.code !== 'term_not_encodable') return error;
     const path = pathTo(term, refused);
     return new BeamishError(error.code, path === '' ? error.message : `at ${path}: ${error.message}`, {

@@ -4,10 +4,12 @@ import type { ExportFun, Pid, Port, Reference } from './identifiers.ts';
 import { JS } from './javascript.ts';
 import * as tag from './tags.ts';
 import type { BitString } from './values.ts';
-import { ByteWriter } from './writer.ts';
+import { ByteWriter, type Segments } from './writer.ts';
 
 /** Texts up to this many UTF-16 units are copied here; past it Node's own writer is faster. */
 const SHORT_TEXT = 40;
+/** Past this it pays to count the bytes of a text first: as many as it may have, three a unit, would be much memory. */
+const LONG_TEXT = 32 * 1024;
 const MIN_SAFE = BigInt(Number.MIN_SAFE_INTEGER);
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 /** Stands in no term. */
@@ -23,8 +25,8 @@ export class LeafWriter extends ByteWriter {
   #lastName = '';
   #lastWire = wireAtom('').wire;
 
-  constructor(marks: boolean) {
-    super();
+  constructor(marks: boolean, segments: Segments | undefined) {
+    super(segments);
     this.marks = marks;
   }
 
@@ -103,7 +105,7 @@ export class LeafWriter extends ByteWriter {
 
   protected text(text: string): void {
     const units = text.length;
-    this.reserve(5 + units * 3);
+    this.reserve(5 + (units > LONG_TEXT ? Buffer.byteLength(text) : units * 3));
     const buffer = this.buffer;
     const start = this.end + 5;
     let written = 0;
@@ -126,12 +128,12 @@ export class LeafWriter extends ByteWriter {
   }
 
   protected binary(bytes: Uint8Array): void {
-    this.reserve(6 + bytes.length);
+    this.reserve(6);
     this.writeByte(this.marks ? tag.BIT_BINARY : tag.BINARY);
     this.writeUint32(bytes.length);
     // OTP refuses 8 bits in the last byte where there is no byte.
     if (this.marks) this.writeByte(bytes.length === 0 ? 0 : 8);
-    this.writeBytes(bytes);
+    this.writeOrRefer(bytes);
   }
 
   protected bitString(term: BitString): void {

@@ -21,10 +21,18 @@ const malformed = (error: unknown): boolean => isBeamishError(error, 'frame_malf
 
 /** What goes from a to b, as b's reader gives it; cut into chunks of that size. */
 function carry(signals: readonly Signal[], header: boolean, fragments: boolean, chunk = Infinity): Signal[] {
-  const encoder = new SignalEncoder(anyone);
+  const encoder = new SignalEncoder(anyone, 1_000_000);
   const writer = new FrameWriter(header, fragments);
   const parts: Uint8Array[] = [];
-  for (const signal of signals) writer.write(encoder.encode(signal), (bytes) => parts.push(new Uint8Array(bytes)));
+  const append = (bytes: Uint8Array): void => void parts.push(new Uint8Array(bytes));
+  const sink = { append, give: append };
+  for (const signal of signals) {
+    const encoded = encoder.encode(signal);
+    const cut = encoded.rest === undefined ? undefined : writer.cut(encoded);
+    for (let left = cut?.id ?? 0; left > 0; left--) cut?.writeNext(sink);
+    if (encoded.rest === undefined) writer.write(encoded, append);
+    else if (cut === undefined) writer.writeWhole(encoded, sink);
+  }
   const stream = Buffer.concat(parts);
   const frames = new FrameReader(4, 10_000_000);
   const packets = new PacketReader({ own, peer }, { maxBytes: 10_000_000 });
@@ -89,7 +97,7 @@ test('every signal, in each form, arrives as it was', () => {
 });
 
 test('the forms of a frame (protocols 3.1)', () => {
-  const encoded = new SignalEncoder(anyone).encode({ type: 'link', from, to });
+  const encoded = new SignalEncoder(anyone, 1_000_000).encode({ type: 'link', from, to });
   const write = (header: boolean): Buffer => {
     const parts: Uint8Array[] = [];
     new FrameWriter(header, header).write(encoded, (bytes) => parts.push(new Uint8Array(bytes)));
@@ -105,7 +113,7 @@ test('a large payload goes in fragments, and small messages behind it are whole'
   assert.deepEqual(carry([large, ...signals, exit, large], true, true, 1000), [large, ...signals, exit, large]);
   const parts: number[] = [];
   let head = 0;
-  new FrameWriter(true, true).write(new SignalEncoder(anyone).encode(large), (bytes) => {
+  new FrameWriter(true, true).write(new SignalEncoder(anyone, 1_000_000).encode(large), (bytes) => {
     if (bytes.length === 22) {
       parts.push(Buffer.from(bytes).readUInt32BE(0));
       head += 1;
@@ -133,7 +141,7 @@ test('large bytes are not copied out of the message that they are most of; small
 });
 
 test('what was kept does not change with the next signal', () => {
-  const encoder = new SignalEncoder(anyone);
+  const encoder = new SignalEncoder(anyone, 1_000_000);
   const kept = keep(encoder.encode({ type: 'message', from, to, message: 'first' }));
   const copy = Buffer.from(kept.bytes);
   encoder.encode({ type: 'message', from, to, message: 'SECOND' });
@@ -141,7 +149,7 @@ test('what was kept does not change with the next signal', () => {
 });
 
 test('a message that has no form is the sender’s error; an exit goes out with a text of its reason', () => {
-  const encoder = new SignalEncoder(anyone);
+  const encoder = new SignalEncoder(anyone, 1_000_000);
   const odd = (() => 1) as unknown as Term;
   assert.throws(
     () => encoder.encode({ type: 'message', from, to, message: odd }),

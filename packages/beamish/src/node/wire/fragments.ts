@@ -4,7 +4,7 @@ import type { AtomCache, AtomList } from './atom-cache.ts';
 /** Sequences of one peer that may be incomplete at one time: a BEAM has one per process that is sending a large message. */
 const MAX_OPEN = 4096;
 /** What all of them may take together, in messages of the largest size allowed. */
-const MAX_OPEN_SIZE = 4;
+const MAX_OPEN_SIZE = 2;
 /** The first fragment alone has so many times its own size reserved; when so many bytes have come, the rest is believed. */
 const CREDIT = 16;
 const BELIEVED = 1024 * 1024;
@@ -13,6 +13,8 @@ const HEAD = 18;
 
 export const FIRST_FRAGMENT = 69;
 export const NEXT_FRAGMENT = 70;
+/** Beamish's own: the fragment with these numbers was read. */
+export const READ_FRAGMENT = 200;
 /** Payload bytes of one fragment, as a BEAM cuts them (protocols 3.3). */
 export const FRAGMENT_BYTES = 65_536;
 

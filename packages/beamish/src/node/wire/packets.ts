@@ -1,10 +1,11 @@
-import { BeamishError } from '../../error/index.ts';
+import { BeamishError, isBeamishError } from '../../error/index.ts';
 import type { Signal } from '../../process/signal.ts';
 import { atom, Decoder, encode, Encoder, formatTerm, tuple } from '../../term/index.ts';
 import type { Pid, Term } from '../../term/index.ts';
 import { AtomCache } from './atom-cache.ts';
 import { neededFlags, readSignal, writeControl, type Ends } from './control.ts';
-import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT } from './fragments.ts';
+import { Cut, fragmentHead, type Sink } from './cut.ts';
+import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT, READ_FRAGMENT } from './fragments.ts';
 
 /** The three forms of a frame (protocols 3.1). */
 const VERSION = 131;
@@ -14,26 +15,34 @@ const NOTHING = Buffer.alloc(0);
 
 /** A signal as bytes, before it is known in which form they travel. */
 export interface EncodedSignal {
-  /** Control tuple, then payload; neither has a version byte. */
+  /** Control tuple, then payload; neither has a version byte. Of a large signal the beginning, with the whole control tuple. */
   readonly bytes: Uint8Array;
+  /** What follows, of a large signal (more than 256 KiB), whose bytes all stay valid; undefined for any other. */
+  readonly rest: readonly Uint8Array[] | undefined;
+  /** Bytes of both. */
+  readonly length: number;
   /** Where the payload begins; the length when there is none. */
   readonly split: number;
   /** Flags without which the peer does not understand it. */
   readonly needs: bigint;
 }
 
-/** Encodes signals into one buffer that is used again and again. */
+/** Encodes signals, small ones into one buffer that is used again and again. */
 export class SignalEncoder {
-  readonly #out = new Encoder();
+  readonly #out: Encoder;
   readonly #anyone: Pid;
 
-  /** @param anyone the sender of messages that have none */
-  constructor(anyone: Pid) {
+  /**
+   * @param anyone the sender of messages that have none
+   * @param maxBytes the largest signal
+   */
+  constructor(anyone: Pid, maxBytes: number) {
+    this.#out = new Encoder({ segments: { maxBytes } });
     this.#anyone = anyone;
   }
 
   /**
-   * @returns bytes that are valid until the next call; `keep` copies them
+   * @returns bytes that are valid until the next call, unless the signal is large; `keep` copies them
    * @throws BeamishError `term_not_encodable`, `term_too_large` for a message, which is its sender's mistake. The reason of
    * an exit that cannot be encoded is replaced by a text of it: the exit itself must reach the others.
    */
@@ -43,19 +52,30 @@ export class SignalEncoder {
     try {
       const payload = writeControl(out, signal, this.#anyone);
       const split = out.length;
-      if (payload?.shared !== undefined) out.writeBytes((payload.shared.bytes ??= encode(payload.term).subarray(1)));
+      if (payload?.shared !== undefined) out.writeOrRefer((payload.shared.bytes ??= encode(payload.term).subarray(1)));
       else if (payload !== undefined) out.writeTerm(payload.term);
-      return { bytes: out.bytes(), split, needs: neededFlags(signal) };
+      const { length } = out;
+      const needs = neededFlags(signal);
+      if (!out.segmented) return { bytes: out.bytes(), rest: undefined, length, split, needs };
+      const [bytes, ...rest] = out.takeSegments();
+      return { bytes: bytes as Uint8Array, rest, length, split, needs };
     } catch (error) {
-      if (!('reason' in signal)) throw error;
-      return this.encode({ ...signal, reason: unencodable(signal.reason) });
+      if ('reason' in signal) return this.encode({ ...signal, reason: unencodable(signal.reason) });
+      throw isBeamishError(error, 'term_too_large') ? withRemedy(error) : error;
     }
   }
 }
 
 /** Not `slice`: that of a Buffer is a view. */
 export function keep(encoded: EncodedSignal): EncodedSignal {
-  return { ...encoded, bytes: new Uint8Array(encoded.bytes) };
+  return encoded.rest === undefined ? { ...encoded, bytes: new Uint8Array(encoded.bytes) } : encoded;
+}
+
+function withRemedy(error: BeamishError): BeamishError {
+  const { maxBytes } = error.details;
+  if (typeof maxBytes !== 'number') return error;
+  const message = `a message of more than ${maxBytes} bytes, twice maxQueuedBytes: send it in parts, or raise maxQueuedBytes here and maxMessageBytes where it goes`;
+  return new BeamishError('term_too_large', message, { details: error.details });
 }
 
 function unencodable(reason: Term): Term {
@@ -82,7 +102,7 @@ export class FrameWriter {
     this.#fragments = fragments;
   }
 
-  /** @param append copies what it is given */
+  /** A signal that is not large. @param append copies what it is given */
   write(encoded: EncodedSignal, append: (bytes: Uint8Array) => void): void {
     const { bytes, split } = encoded;
     const payload = bytes.length - split;
@@ -101,30 +121,41 @@ export class FrameWriter {
     }
   }
 
+  /** A large signal, to be written in parts. @returns undefined when the peer takes no fragments: see `writeWhole` */
+  cut(encoded: EncodedSignal): Cut | undefined {
+    if (!this.#fragments) return undefined;
+    this.#sequence += 1n;
+    return new Cut(encoded, this.#sequence);
+  }
+
+  /** A large signal as one frame. */
+  writeWhole({ bytes, rest = [], length, split }: EncodedSignal, { append, give }: Sink): void {
+    if (this.#header) {
+      append(withLength(plainHead, length + 3));
+      give(bytes);
+    } else {
+      append(withLength(passThroughHead, length + 3));
+      append(bytes.subarray(0, split));
+      append(Uint8Array.of(VERSION));
+      give(bytes.subarray(split));
+    }
+    for (const part of rest) give(part);
+  }
+
   #writeFragments(bytes: Uint8Array, split: number, append: (bytes: Uint8Array) => void): void {
     this.#sequence += 1n;
     let id = Math.ceil((bytes.length - split) / FRAGMENT_BYTES);
     // The whole control message must be in the first one.
     let end = split + FRAGMENT_BYTES;
-    append(this.#fragmentHead(FIRST_FRAGMENT, id, end + 1));
+    append(fragmentHead(FIRST_FRAGMENT, this.#sequence, id, end + 1));
     append(Uint8Array.of(0));
     append(bytes.subarray(0, end));
     while (--id > 0) {
       const part = bytes.subarray(end, end + FRAGMENT_BYTES);
-      append(this.#fragmentHead(NEXT_FRAGMENT, id, part.length));
+      append(fragmentHead(NEXT_FRAGMENT, this.#sequence, id, part.length));
       append(part);
       end += FRAGMENT_BYTES;
     }
-  }
-
-  #fragmentHead(kind: number, id: number, length: number): Uint8Array {
-    const bytes = Buffer.alloc(22);
-    bytes.writeUInt32BE(18 + length, 0);
-    bytes[4] = VERSION;
-    bytes[5] = kind;
-    bytes.writeBigUInt64BE(this.#sequence, 6);
-    bytes.writeBigUInt64BE(BigInt(id), 14);
-    return bytes;
   }
 }
 
@@ -145,6 +176,14 @@ export interface PacketLimits {
   readonly maxBytes: number;
 }
 
+/** How far the reader of large messages is, for a peer with the flag PROGRESS. */
+export interface Progress {
+  /** This side has read a fragment. @param numbers 16 bytes: its sequence and its id; valid during the call */
+  readonly onFragment: (numbers: Uint8Array) => void;
+  /** The peer has read one of ours. */
+  readonly onRead: (sequence: bigint, id: bigint) => void;
+}
+
 /** Reads the frames of one peer: both forms, and fragments. */
 export class PacketReader {
   readonly #ends: Ends;
@@ -152,9 +191,11 @@ export class PacketReader {
   readonly #fragments: Fragments;
   /** One for all frames: a new one costs as much as a small frame. */
   readonly #decoder: Decoder;
+  readonly #progress: Progress | undefined;
   #versions = false;
 
-  constructor(ends: Ends, limits: PacketLimits) {
+  constructor(ends: Ends, limits: PacketLimits, progress?: Progress) {
+    this.#progress = progress;
     const { maxBytes } = limits;
     this.#ends = ends;
     this.#fragments = new Fragments(maxBytes, this.#cache);
@@ -163,7 +204,7 @@ export class PacketReader {
 
   /**
    * @param frame not empty (that is a tick); its memory may be reused afterwards, unless it has 256 KiB or more
-   * @returns the signal, or undefined for a fragment of one that is not complete
+   * @returns the signal, or undefined for a fragment of one that is not complete, and for what only `Progress` is told
    * @throws BeamishError `frame_malformed`, `term_malformed`, `term_too_large`: the connection cannot go on (protocols 3.6)
    */
   read(frame: Uint8Array): Signal | undefined {
@@ -172,9 +213,15 @@ export class PacketReader {
       if (frame[1] === HEADER) return this.#signal(frame, this.#cache.readList(frame, 2), false);
       if (frame[1] === FIRST_FRAGMENT || frame[1] === NEXT_FRAGMENT) {
         const whole = this.#fragments.add(frame);
+        this.#progress?.onFragment(frame.subarray(2, 18));
         if (whole === undefined) return undefined;
         this.#cache.listed = whole.atoms;
         return this.#signal(whole.bytes, whole.at, false);
+      }
+      if (frame[1] === READ_FRAGMENT && frame.length === 18 && this.#progress !== undefined) {
+        const view = new DataView(frame.buffer, frame.byteOffset);
+        this.#progress.onRead(view.getBigUint64(2), view.getBigUint64(10));
+        return undefined;
       }
     }
     throw new BeamishError('frame_malformed', 'a frame that begins like none of the protocol');

@@ -100,6 +100,7 @@ class Life {
       logger: silent,
       tickTime: 60_000,
       maxFrameBytes: MAX_FRAME_BYTES,
+      maxMessageBytes: MAX_FRAME_BYTES,
       maxQueuedBytes: 1024 * 1024,
       stallGrace: 1000,
       onUp: () => {
