@@ -65,9 +65,10 @@ export class Tables {
 
   /** `{'ETS-TRANSFER', Table, FromPid, Data}` to the new owner (ets:give_away/3, and option `heir`). */
   transfer(state: TableState, to: Pid, data: Term): void {
-    const from = state.owner;
-    state.release?.();
+    const { owner: from, release } = state;
     this.#ownedBy(state, to);
+    // Not before: of a process that is not alive nothing comes, and the table stays its owner's.
+    release?.();
     const id = state.name === undefined ? state.id : atom(state.name);
     this.#runtime.send(to, tuple(TRANSFER, id, from, data), from);
   }

@@ -293,6 +293,17 @@ test('heir and give_away: {ETS-TRANSFER, Table, From, Data}, and the new ownerâ€
   assert.equal(late.info(), undefined, 'the heir was gone before');
 });
 
+test('what cannot be given away stays its ownerâ€™s, and goes with it', async () => {
+  const runtime = start();
+  const [first, dead] = [await owner(runtime), await owner(runtime)];
+  runtime.exit(dead.pid, atom('kill'));
+  const table = Table.create<Row>(first, {});
+  assert.throws(() => table.giveAway(dead.pid, 'gift'), code('noproc'));
+  assert.ok(table.owner.equals(first.pid));
+  runtime.exit(first.pid, atom('kill'));
+  assert.equal(table.info(), undefined);
+});
+
 test('persistent terms: put, get, erase, per runtime (persistent_term)', () => {
   const runtime = start();
   const terms = PersistentTerms.of(runtime);
