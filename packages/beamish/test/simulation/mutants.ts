@@ -175,6 +175,27 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (of.node === this.nodeName) return true;',
   },
   {
+    name: 'heir-forgotten',
+    what: 'a table goes with its owner though it has an heir',
+    file: 'table/tables.ts',
+    find: /if \(heir !== undefined && !heir\.pid\.equals\(owner\) && this\.#runtime\.isAlive\(heir\.pid\)\)/,
+    replace: 'if (false)',
+  },
+  {
+    name: 'gift-to-nobody',
+    what: 'a table that was given to nobody is not watched any more, and outlives its owner',
+    file: 'table/tables.ts',
+    find: /const \{ owner: from, release \} = state;/,
+    replace: 'const { owner: from, release } = state; release?.();',
+  },
+  {
+    name: 'walk-loses-its-place',
+    what: 'a walk through an ordered table does not notice what came and went',
+    file: 'table/ordered-rows.ts',
+    find: /if \(changes === this\.#changes\) \{/,
+    replace: 'if (true) {',
+  },
+  {
     name: 'takeover-forgotten',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',

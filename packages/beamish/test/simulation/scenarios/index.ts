@@ -9,6 +9,7 @@ import { machines } from './machines.ts';
 import { pubsub, pubsubFar } from './pubsub.ts';
 import type { Scenario } from './scenario.ts';
 import { supervision } from './supervision.ts';
+import { tables } from './tables.ts';
 
 export type { Scenario } from './scenario.ts';
 
@@ -27,4 +28,5 @@ export const scenarios: readonly Scenario[] = [
   calls,
   handshake,
   leaks,
+  tables,
 ];
