@@ -79,8 +79,8 @@ export const mutants: readonly Mutant[] = [
     name: 'broadcast-to-oneself',
     what: 'a broadcast is also sent to the own node',
     file: 'pubsub/pg2-adapter.ts',
-    find: /if \(pid\.node !== node\.name\) node\.runtime/,
-    replace: 'node.runtime',
+    find: /(this\.#groups\.members\(atom\(name\)\))\.filter\(\(pid\) => pid\.node !== node\.name\)/,
+    replace: '$1',
   },
   {
     name: 'unlink-not-told',
