@@ -39,6 +39,8 @@ export class NameServer {
   readonly #monitors = new Map<string, Reference>();
   readonly #waiting = new Set<{ readonly nodes: Set<string>; readonly done: () => void }>();
   readonly #warned = new Set<string>();
+  /** Connected nodes that take no part, but may ask. */
+  readonly #hidden = new Set<string>();
   #supervisor: SupervisorRef | undefined;
   #nodeEvents: { cancel(): void } | undefined;
   #exposed: { remove(): void } | undefined;
@@ -91,7 +93,10 @@ export class NameServer {
     this.#exposed = this.#node.expose('global', exposedFunctions(this, registrar));
     this.#nodeEvents = this.#node.monitorNodes(({ type, node, info }) => {
       if (!info.hidden) this.#input({ type, node });
+      else if (type === 'nodeup') this.#hidden.add(node);
+      else this.#hidden.delete(node);
     });
+    for (const { name } of this.#node.nodes('hidden')) this.#hidden.add(name);
     for (const { name } of this.#node.nodes('visible')) this.#input({ type: 'nodeup', node: name });
   }
 
@@ -164,7 +169,7 @@ export class NameServer {
     });
     if (before === undefined) return;
     this.#logger.warn({ pid: self.pid.toString() }, 'global was started again; its nodes are left and met anew');
-    for (const entry of kept) this.#state.tables.insert(entry, { pid: self.pid });
+    for (const entry of kept) this.#state.tables.insert(entry, undefined);
     for (const { name } of this.#node.nodes('visible')) this.#input({ type: 'nodeup', node: name });
   }
 
@@ -179,6 +184,8 @@ export class NameServer {
     }
     const call = genCall(message);
     if (call !== undefined) {
+      // Its connection was lost before this was handled: nobody waits for an answer, and nobody would give a lock back.
+      if (!this.#isInReach(call.pid.node)) return;
       const request = parseRequest(call.request);
       this.#call = call;
       if (request === undefined)
@@ -189,6 +196,10 @@ export class NameServer {
     const parsed = parsePeerMessage(message);
     if (parsed === undefined) this.#refuse(undefined, `a message that is none of global's`);
     else this.#input({ type: 'message', message: parsed });
+  }
+
+  #isInReach(node: string): boolean {
+    return node === this.#node.name || this.state.connected.has(node) || this.#hidden.has(node);
   }
 
   #input(input: ServerInput): void {

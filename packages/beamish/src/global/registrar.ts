@@ -40,12 +40,22 @@ export class Registrar {
 
   async unregister(name: Term, signal?: AbortSignal): Promise<void> {
     if (this.#server.whereis(name) === undefined) return;
-    await this.#underLock(signal, (nodes) => askAll(this.#server.registrar, nodes, tuple(atom('unregister'), name)));
+    await this.#underLock(signal, (nodes) => this.#change(nodes, tuple(atom('unregister'), name)));
   }
 
-  async #write(nodes: readonly string[], name: Term, pid: Pid, method: ResolveMethod): Promise<void> {
+  #write(nodes: readonly string[], name: Term, pid: Pid, method: ResolveMethod): Promise<void> {
     const term = this.#server.methods.termOf(method, pid);
-    await askAll(this.#server.registrar, nodes, tuple(atom('register'), name, pid, term));
+    return this.#change(nodes, tuple(atom('register'), name, pid, term));
+  }
+
+  /** A node that was lost since it was locked is of another partition now. */
+  async #change(locked: readonly string[], request: Term): Promise<void> {
+    const now = partition(this.#server.state);
+    await askAll(
+      this.#server.registrar,
+      locked.filter((node) => now.includes(node)),
+      request,
+    );
   }
 
   /** OTP: `trans_all_known`. */

@@ -65,9 +65,6 @@ export const SECTIONS = {
 
 /** What no row can prove yet, and why. */
 export const LATER: { readonly [section in Section]?: string } = {
-  '7.2': 'shown with 7.4',
-  '7.3': 'shown with 7.4',
-  '7.5': 'built, and not tested',
   '9': 'presence is not built yet',
   '12': 'no CRDTs yet',
   A10: 'long-poll is not built yet; the WebSocket of Phoenix Channels is tested in packages/phoenix',

@@ -117,7 +117,7 @@ function apply({ tables }: ServerState, { operations, external }: Resolution, re
     const outside = external.find(({ name, pid }) => pid.equals(entry.pid) && termEquals(name, entry.name));
     tables.insert(entry, { requester }, outside?.registeredBy);
   }
-  for (const operation of operations) if (operation.type === 'delete') tables.delete(operation.name);
+  for (const operation of operations) if (operation.type === 'delete') tables.delete(operation.name, { requester });
 }
 
 /** OTP: `add_to_known`. @returns those that were not known. */

@@ -16,7 +16,7 @@ export function serve({ tables, known, synced }: ServerState, request: Request, 
       tables.insert(request.entry, { pid: from }, request.registeredBy);
       return atom('yes');
     case 'unregister':
-      tables.delete(request.name);
+      tables.delete(request.name, { pid: from });
       return atom('ok');
     case 'get_known':
       return [...known.keys()].map(atom);

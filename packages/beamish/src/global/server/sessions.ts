@@ -115,6 +115,8 @@ export function forget(state: ServerState, node: string, how: Forgetting): void 
   tellLocker(state, { type: 'unknown', removed: node });
   if (how === 'removed') state.removing.add(node);
   else if (!state.removing.delete(node)) tellLoss(state, node);
+  // Though it be connected still: what another partition is told must not have the names of a node that goes.
+  state.tables.forget(node);
   state.pending.delete(node);
   state.known.delete(node);
   state.synced.delete(node);

@@ -10,7 +10,11 @@ export interface TableLimits {
   readonly locks: number;
 }
 
-/** Who asks for an insertion: the process that holds the lock `global`, or the requester under which it is held. */
+/**
+ * Who may change names: the process that holds the lock `global`, or whoever acts under its requester. OTP is less strict, and
+ * takes a change when nobody holds the lock: then one that is late, and comes when its sender has been lost and met again, is
+ * made on this node only.
+ */
 export type Authority = { readonly pid: Pid } | { readonly requester: Term };
 
 interface Row extends NameEntry {
@@ -39,12 +43,6 @@ export class Tables {
   readonly #owners = new Map<string, Owner>();
   readonly #limits: TableLimits;
   readonly #watch: (pid: Pid, wanted: boolean) => void;
-  /**
-   * Whether the lock `global` was last released because its holder ended: what that holder still has under way must not
-   * take effect any more.
-   */
-  #holderLost = false;
-
   /** @param watch asked to watch a process, or to stop it; once each in turn. */
   constructor(limits: TableLimits, watch: (pid: Pid, wanted: boolean) => void) {
     this.#limits = limits;
@@ -76,31 +74,36 @@ export class Tables {
   }
 
   /**
-   * Gives the name to a process, from whoever had it. Undone when `authority` lost the lock `global` meanwhile.
-   * @returns false when that was so, or there are too many names
+   * Gives the name to a process, from whoever had it.
+   * @param authority undefined: nobody needs to be asked
+   * @returns false when it is not allowed, or there are too many names
    */
-  insert({ name, pid, method }: NameEntry, authority: Authority, registeredBy?: Term): boolean {
+  insert({ name, pid, method }: NameEntry, authority: Authority | undefined, registeredBy?: Term): boolean {
+    if (!this.#mayWrite(authority)) return false;
     const key = keyOf(name);
-    this.delete(name);
-    if (!this.#mayWrite(authority) || this.#names.size >= this.#limits.names) return false;
+    this.#drop(key);
+    if (this.#names.size >= this.#limits.names) return false;
     this.#names.set(key, { name, pid, method, registeredBy });
     this.#own(pid).names.add(key);
     return true;
   }
 
-  delete(name: Term): void {
-    const key = keyOf(name);
+  delete(name: Term, authority: Authority): void {
+    if (this.#mayWrite(authority)) this.#drop(keyOf(name));
+  }
+
+  #drop(key: string): void {
     const row = this.#names.get(key);
     if (row === undefined) return;
     this.#names.delete(key);
     this.#disown(row.pid, (owner) => owner.names.delete(key));
   }
 
-  #mayWrite(authority: Authority): boolean {
+  #mayWrite(authority: Authority | undefined): boolean {
+    if (authority === undefined) return true;
     const lock = this.#locks.get(keyOf(GLOBAL));
-    if (lock === undefined) return !this.#holderLost;
-    if ('pid' in authority) return lock.holders.has(authority.pid.key);
-    return lock.requesterKey === keyOf(authority.requester);
+    if (lock === undefined) return false;
+    return 'pid' in authority ? lock.holders.has(authority.pid.key) : lock.requesterKey === keyOf(authority.requester);
   }
 
   // --- locks ---
@@ -139,16 +142,13 @@ export class Tables {
 
   unlock(id: LockId, holder: Pid): void {
     const key = keyOf(id.resource);
-    if (this.#locks.get(key)?.requesterKey === keyOf(id.requester)) this.#release(key, holder, false);
+    if (this.#locks.get(key)?.requesterKey === keyOf(id.requester)) this.#release(key, holder);
   }
 
-  #release(key: string, holder: Pid, lost: boolean): void {
+  #release(key: string, holder: Pid): void {
     const lock = this.#locks.get(key);
     if (lock?.holders.delete(holder.key) !== true) return;
-    if (lock.holders.size === 0) {
-      this.#locks.delete(key);
-      if (key === keyOf(GLOBAL)) this.#holderLost = lost;
-    }
+    if (lock.holders.size === 0) this.#locks.delete(key);
     this.#disown(holder, (owner) => owner.locks.delete(key));
   }
 
@@ -158,8 +158,13 @@ export class Tables {
   down(pid: Pid): void {
     const owner = this.#owners.get(pid.key);
     if (owner === undefined) return;
-    for (const key of [...owner.locks]) this.#release(key, pid, true);
-    for (const key of [...owner.names]) this.delete(this.#names.get(key)?.name);
+    for (const key of [...owner.locks]) this.#release(key, pid);
+    for (const key of [...owner.names]) this.#drop(key);
+  }
+
+  /** The node is of this partition no more: nor are its processes. */
+  forget(node: string): void {
+    for (const { pid } of [...this.#owners.values()]) if (pid.node === node) this.down(pid);
   }
 
   #own(pid: Pid): Owner {
