@@ -196,6 +196,27 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (true) {',
   },
   {
+    name: 'task-outlives-its-wait',
+    what: 'a task that is owned goes on when the wait for it was given up',
+    file: 'process/task.ts',
+    find: /if \(this\.#owned\) this\.#runtime\.exit\(this\.pid, KILL\);/,
+    replace: '',
+  },
+  {
+    name: 'stream-too-wide',
+    what: 'a stream of tasks works on one item too many',
+    file: 'process/task-stream.ts',
+    find: /places\.length < maxConcurrency/,
+    replace: 'places.length <= maxConcurrency',
+  },
+  {
+    name: 'stream-leaves-tasks',
+    what: 'the tasks of a stream that nobody reads any more go on',
+    file: 'process/task-stream.ts',
+    find: /await Promise\.all\(places\.map\(\(\{ task \}\) => task\.shutdown\(\{ timeout: 'brutalKill' \}\)\)\);/,
+    replace: '',
+  },
+  {
     name: 'takeover-forgotten',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',

@@ -10,6 +10,7 @@ import { pubsub, pubsubFar } from './pubsub.ts';
 import type { Scenario } from './scenario.ts';
 import { supervision } from './supervision.ts';
 import { tables } from './tables.ts';
+import { tasks } from './tasks.ts';
 
 export type { Scenario } from './scenario.ts';
 
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   handshake,
   leaks,
   tables,
+  tasks,
 ];
