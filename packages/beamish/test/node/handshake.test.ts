@@ -124,6 +124,7 @@ test('a dynamic name (NAME_ME): the acceptor gives it, and the connection is hid
   });
   assert.equal(initiator?.type, 'established');
   assert.equal(acceptor?.type, 'established');
+  assert.equal(initiator.peer.flags & (NAME_ME | PUBLISHED), NAME_ME, 'the flag comes back, in place of PUBLISHED');
   assert.equal(acceptor.peer.name, 'Q1@h');
   assert.equal(acceptor.peer.creation, 9);
   assert.equal(acceptor.peer.hidden, true);

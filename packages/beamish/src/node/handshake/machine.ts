@@ -213,7 +213,9 @@ function decided(config: HandshakeConfig, peer: Peer, decision: HandshakeDecisio
 }
 
 function challenge(config: HandshakeConfig, peer: Peer, ...before: HandshakeEffect[]): Step {
-  const { name, flags, creation } = config;
+  const { name, creation } = config;
+  // A BEAM that asked for a name ends if the flag does not come back to it, in place of PUBLISHED (OTP dist_util: publish_flag/3).
+  const flags = (peer.flags & NAME_ME) === 0n ? config.flags : (config.flags & ~PUBLISHED) | NAME_ME;
   const body = encodeChallenge({ name, flags, creation, challenge: config.challenge });
   return [{ step: 'reply', peer }, [...before, { type: 'send', body }]];
 }
