@@ -1,5 +1,7 @@
 /** The least number of places; a power of two, as every number of them. */
 const SMALLEST = 8;
+/** What a table keeps once it had it: one that is filled and emptied in every turn would be made anew many times. */
+const KEPT = 256;
 
 /**
  * Values by a number that is an integer and not 0. For tables whose entries come and go all the time under new keys: a `Map`
@@ -52,7 +54,7 @@ export class NumberMap<V> {
     keys[gap] = 0;
     this.#values[gap] = undefined;
     this.#size--;
-    if (keys.length > SMALLEST && this.#size * 8 < keys.length) this.#resize(keys.length / 2);
+    if (keys.length > KEPT && this.#size * 8 < keys.length) this.#resize(keys.length / 2);
     return value;
   }
 

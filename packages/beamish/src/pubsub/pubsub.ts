@@ -50,7 +50,9 @@ export interface PubSubStatistics {
 export class PubSub implements AsyncDisposable {
   readonly name: string;
   readonly #node: Node;
-  readonly #topics = new Map<string, Set<QueuedSubscription>>();
+  readonly #topics = new Map<string, Topic>();
+  /** Those with something to do in the next turn. */
+  #turn: (() => void)[] = [];
   readonly #host: SubscriptionHost;
   readonly #invalid: RefusedValues;
   #adapter: PubSubAdapter | undefined;
@@ -66,7 +68,9 @@ export class PubSub implements AsyncDisposable {
     this.#invalid = new RefusedValues(node.world.clock, logger, `a subscriber of ${name}`);
     this.#host = {
       logger,
-      defer: (callback) => node.world.clock.defer(callback),
+      defer: (callback) => {
+        if (this.#turn.push(callback) === 1) node.world.clock.defer(this.#runTurn);
+      },
       remove: (subscription) => this.#remove(subscription),
       dropped: () => void this.#dropped++,
     };
@@ -167,9 +171,9 @@ export class PubSub implements AsyncDisposable {
   statistics(): PubSubStatistics {
     let subscribers = 0;
     let queued = 0;
-    for (const subscriptions of this.#topics.values()) {
-      subscribers += subscriptions.size;
-      for (const subscription of subscriptions) queued += subscription.queued;
+    for (const topic of this.#topics.values()) {
+      subscribers += topic.size;
+      for (const subscription of topic.subscriptions) queued += subscription.queued;
     }
     return {
       topics: this.#topics.size,
@@ -186,7 +190,7 @@ export class PubSub implements AsyncDisposable {
   /** Ends every subscription, and leaves the group. Idempotent. */
   stop(): Promise<void> {
     if (this.#stopped === undefined) {
-      for (const subscriptions of [...this.#topics.values()]) for (const each of [...subscriptions]) each.cancel();
+      for (const topic of [...this.#topics.values()]) for (const each of topic.subscriptions) each.cancel();
       this.#stopped = this.#adapter?.stop() ?? Promise.resolve();
     }
     return this.#stopped;
@@ -205,16 +209,16 @@ export class PubSub implements AsyncDisposable {
 
   #add<S extends QueuedSubscription>(subscription: S): S {
     if (this.#open === undefined) return subscription;
-    const subscriptions = this.#topics.get(subscription.topic);
-    if (subscriptions === undefined) this.#topics.set(subscription.topic, new Set([subscription]));
-    else subscriptions.add(subscription);
+    let topic = this.#topics.get(subscription.topic);
+    if (topic === undefined) this.#topics.set(subscription.topic, (topic = new Topic()));
+    topic.add(subscription);
     return subscription;
   }
 
   #remove(subscription: QueuedSubscription): void {
-    const subscriptions = this.#topics.get(subscription.topic);
-    subscriptions?.delete(subscription);
-    if (subscriptions?.size === 0) this.#topics.delete(subscription.topic);
+    const topic = this.#topics.get(subscription.topic);
+    topic?.delete(subscription);
+    if (topic?.size === 0) this.#topics.delete(subscription.topic);
   }
 
   #deliver(topic: string, message: Term): void {
@@ -224,11 +228,37 @@ export class PubSub implements AsyncDisposable {
   }
 
   #dispatch(topic: string, message: Term, now: boolean, except?: Subscription): void {
-    const subscriptions = this.#topics.get(topic);
-    if (subscriptions === undefined) return;
-    // A copy: a listener that is called now may subscribe or cancel.
-    for (const subscription of now ? [...subscriptions] : subscriptions) {
-      if (subscription !== except) subscription.offer(message, now);
-    }
+    const subscriptions = this.#topics.get(topic)?.subscriptions ?? [];
+    for (const subscription of subscriptions) if (subscription !== except) subscription.offer(message, now);
+  }
+
+  readonly #runTurn = (): void => {
+    const callbacks = this.#turn;
+    this.#turn = [];
+    for (const callback of callbacks) callback();
+  };
+}
+
+class Topic {
+  readonly #subscriptions = new Set<QueuedSubscription>();
+  #list: readonly QueuedSubscription[] | undefined;
+
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** In order of their start; a list that stays as it is when a listener that is called from it subscribes or cancels. */
+  get subscriptions(): readonly QueuedSubscription[] {
+    return (this.#list ??= [...this.#subscriptions]);
+  }
+
+  add(subscription: QueuedSubscription): void {
+    this.#subscriptions.add(subscription);
+    this.#list = undefined;
+  }
+
+  delete(subscription: QueuedSubscription): void {
+    this.#subscriptions.delete(subscription);
+    this.#list = undefined;
   }
 }

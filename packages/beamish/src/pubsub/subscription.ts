@@ -88,8 +88,8 @@ export abstract class QueuedSubscription implements Subscription {
     return this.#active;
   }
 
-  /** @param now whether the consumer may run inside this call. */
-  offer(message: Term, now: boolean): void {
+  /** @param _now whether the consumer may run inside this call. */
+  offer(message: Term, _now: boolean): void {
     if (!this.#active) return;
     if (!this.queue.full) this.queue.push(message);
     else if (this.#overflow === 'disconnect') {
@@ -104,7 +104,7 @@ export abstract class QueuedSubscription implements Subscription {
       this.queue.shift();
       this.queue.push(message);
     }
-    this.arrived(now);
+    this.arrived();
   }
 
   cancel(): void {
@@ -128,7 +128,7 @@ export abstract class QueuedSubscription implements Subscription {
   }
 
   /** A message was queued. */
-  protected abstract arrived(now: boolean): void;
+  protected abstract arrived(): void;
   protected abstract ended(why: 'cancelled' | 'overflow'): void;
 
   #drop(count: number): void {
@@ -167,43 +167,70 @@ export class ListenerSubscription extends QueuedSubscription {
     this.#listener = listener;
   }
 
-  protected override arrived(now: boolean): void {
-    if (this.#running || this.#scheduled) return;
+  override offer(message: Term, now: boolean): void {
     // From another node a listener may be called at once: the stack is that of the adapter's process. A local
     // broadcaster, though, must not run its listeners inside its own call.
-    if (now) void this.#run();
-    else this.#schedule();
+    if (now && !this.#running && !this.#scheduled && this.active) this.#run(message, 0);
+    else super.offer(message, now);
+  }
+
+  protected override arrived(): void {
+    if (!this.#running && !this.#scheduled) this.#schedule();
   }
 
   protected override ended(): void {}
 
   #schedule(): void {
     this.#scheduled = true;
-    this.host.defer(() => {
-      this.#scheduled = false;
-      void this.#run();
-    });
+    this.host.defer(this.#turn);
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
+  readonly #turn = (): void => {
+    this.#scheduled = false;
     // No more than what waits now, so that a listener which broadcasts to itself leaves the others their turn.
-    for (let left = this.queue.length; left > 0 && this.queue.length > 0 && this.active; left--) {
-      const message = this.take();
-      // onDropped may have cancelled the subscription.
-      if (!this.active) break;
-      try {
-        const result = this.#listener(message, this.topic);
-        if (result instanceof Promise) await result;
-      } catch (error) {
-        this.host.logger.error(
-          { topic: this.topic, err: error },
-          'a subscriber failed on a message; it goes on with the next',
-        );
+    if (this.queue.length > 0) this.#run(this.take(), this.queue.length);
+  };
+
+  /** One message, then `left` of the queue; what is asynchronous is awaited in between. */
+  #run(message: Term, left: number): void {
+    this.#running = true;
+    // onDropped may have cancelled the subscription.
+    for (let next = message; this.active; next = this.take()) {
+      const pending = this.#handle(next);
+      if (pending !== undefined) {
+        void pending.then(() => this.#goOn(left));
+        return;
       }
+      if (left-- <= 0 || this.queue.length === 0) break;
     }
+    this.#rest();
+  }
+
+  #goOn(left: number): void {
+    if (left > 0 && this.queue.length > 0) this.#run(this.take(), left - 1);
+    else this.#rest();
+  }
+
+  #rest(): void {
     this.#running = false;
     if (this.queue.length > 0 && this.active) this.#schedule();
+  }
+
+  #handle(message: Term): Promise<void> | undefined {
+    try {
+      const result = this.#listener(message, this.topic);
+      return result instanceof Promise ? result.catch((error: unknown) => this.#failed(error)) : undefined;
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.host.logger.error(
+      { topic: this.topic, err: error },
+      'a subscriber failed on a message; it goes on with the next',
+    );
   }
 }
 
