@@ -48,6 +48,8 @@ export type ScopeEffect =
   | { readonly type: 'monitor'; readonly pid: Pid }
   | { readonly type: 'demonitor'; readonly pid: Pid }
   | { readonly type: 'retryLater'; readonly node: string; readonly attempt: number; readonly delay: number }
+  /** What `retryLater` asked for is not needed any more. */
+  | { readonly type: 'retryNot'; readonly node: string }
   | { readonly type: 'event'; readonly event: GroupEvent }
   /** A message was not taken, whole or in part. `first`: the first time for that node since it came up. */
   | { readonly type: 'refused'; readonly node: string | undefined; readonly reason: string; readonly first: boolean };
@@ -93,6 +95,7 @@ export function step(state: ScopeState, input: ScopeInput): ScopeEffect[] {
     case 'nodedown':
       disconnected(state, input.node, effects);
       state.connected.delete(input.node);
+      effects.push({ type: 'retryNot', node: input.node });
       break;
     case 'retry':
       if (state.connected.has(input.node) && !state.peers.has(input.node))
@@ -219,6 +222,7 @@ function meet(state: ScopeState, pid: Pid, effects: ScopeEffect[]): Peer {
   disconnected(state, pid.node, effects);
   const peer: Peer = { pid, membership: newMembership(state) };
   state.peers.set(pid.node, peer);
+  effects.push({ type: 'retryNot', node: pid.node });
   effects.push({ type: 'monitor', pid });
   effects.push({ type: 'send', to: pid, message: syncMessage(state.options.self, state.local.list()) });
   return peer;
@@ -250,18 +254,18 @@ function takeChange(state: ScopeState, message: Change, effects: ScopeEffect[]):
   const peer = state.peers.get(message.peer.node);
   // A change that overtook a reconnection: the sync that follows says it all.
   if (peer?.pid.equals(message.peer) !== true) return;
-  const groups = message.type === 'join' ? [message.group] : message.groups;
-  for (const group of groups) {
-    const key = keyOf(group);
-    const { membership } = peer;
-    const pids = message.pids.filter((pid) =>
-      message.type === 'join' ? membership.add(group, key, pid) : membership.remove(key, pid),
-    );
-    if (pids.length > 0) effects.push({ type: 'event', event: { type: message.type, group, pids } });
-    if (message.type === 'join' && pids.length < message.pids.length) {
-      refuse(state, message.peer.node, 'more members than the limit', effects);
+  const { membership } = peer;
+  if (message.type === 'leave') {
+    for (const { group, pids } of membership.removeAll(message.groups, message.pids)) {
+      effects.push({ type: 'event', event: { type: 'leave', group, pids } });
     }
+    return;
   }
+  const { group } = message;
+  const key = keyOf(group);
+  const pids = message.pids.filter((pid) => membership.add(group, key, pid));
+  if (pids.length > 0) effects.push({ type: 'event', event: { type: 'join', group, pids } });
+  if (pids.length < message.pids.length) refuse(state, message.peer.node, 'more members than the limit', effects);
 }
 
 function disconnected(state: ScopeState, node: string, effects: ScopeEffect[]): void {

@@ -66,6 +66,39 @@ export class Membership {
     return true;
   }
 
+  /**
+   * Takes processes out of groups, as often as both are named. Costs what is named and what these processes are in, not the
+   * product of the two, which a peer could make as large as it likes.
+   * @returns what was taken, by group
+   */
+  removeAll(groups: readonly Term[], pids: readonly Pid[]): GroupMembers[] {
+    const named = new Map<string, { readonly group: Term; times: number; readonly pids: Pid[] }>();
+    for (const group of groups) {
+      const key = keyOf(group);
+      const known = named.get(key);
+      if (known === undefined) named.set(key, { group, times: 1, pids: [] });
+      else known.times++;
+    }
+    const occurrences = new Map<string, { readonly pid: Pid; times: number }>();
+    for (const pid of pids) {
+      const known = occurrences.get(pid.key);
+      if (known === undefined) occurrences.set(pid.key, { pid, times: 1 });
+      else known.times++;
+    }
+    for (const [pidKey, { pid, times }] of occurrences) {
+      const own = this.#byPid.get(pidKey);
+      if (own === undefined) continue;
+      // A copy: both change.
+      const [fewer, more] = own.size < named.size ? [[...own], named] : [[...named.keys()], own];
+      for (const key of fewer) {
+        const gone = more.has(key) ? named.get(key) : undefined;
+        if (gone === undefined) continue;
+        for (let left = times * gone.times; left > 0 && this.remove(key, pid); left--) gone.pids.push(pid);
+      }
+    }
+    return [...named.values()].filter((gone) => gone.pids.length > 0);
+  }
+
   /** How often `pid` is in the group. */
   count(key: string, pid: Pid): number {
     return this.#groups.get(key)?.pids.get(pid.key)?.count ?? 0;

@@ -148,6 +148,10 @@ export class ScopeProcess {
         case 'retryLater':
           this.#retryLater(effect.node, effect.attempt, effect.delay);
           break;
+        case 'retryNot':
+          this.#timers.get(effect.node)?.cancel();
+          this.#timers.delete(effect.node);
+          break;
         case 'refused':
           this.#logRefusal(effect);
           break;

@@ -68,6 +68,7 @@ test('discover of an unknown peer: monitor, sync, discover back; of a known one:
   step(state, { type: 'join', group: g, pids: [local(7), local(7)] });
   const expected = tuple(atom('$gen_cast'), tuple(atom('sync'), SELF, [tuple(g, [local(7), local(7)])]));
   assert.deepEqual(message(state, atom('discover'), PEER), [
+    { type: 'retryNot', node: 'b@h' },
     { type: 'monitor', pid: PEER },
     { type: 'send', to: PEER, message: expected },
     { type: 'send', to: PEER, message: tuple(atom('discover'), SELF) },
@@ -189,4 +190,65 @@ test('a lying peer cannot make memory grow: members and names have a limit per n
   const full = message(state, ...sync([g, [1, 2, 3, 4].map(remote)]));
   assert.deepEqual(refusals(full), ['more members than the limit']);
   assert.equal(membersOf(state, g).length, 3);
+});
+
+/** Looks into maps and sets while something is done: its cost, the same on every machine. */
+function lookUps(action: () => void): number {
+  let count = 0;
+  const restore: (() => void)[] = [];
+  for (const prototype of [Map.prototype, Set.prototype] as unknown as Record<
+    string,
+    (...args: unknown[]) => unknown
+  >[]) {
+    for (const name of ['get', 'has', 'set', 'add', 'delete']) {
+      const method = prototype[name];
+      if (method === undefined) continue;
+      prototype[name] = function (this: unknown, ...args: unknown[]) {
+        count++;
+        return method.apply(this, args);
+      };
+      restore.push(() => (prototype[name] = method));
+    }
+  }
+  try {
+    action();
+  } finally {
+    for (const each of restore) each();
+  }
+  return count;
+}
+
+test('a leave costs what it names and what leaves, not groups times processes', () => {
+  const cost = (size: number): number => {
+    const state = connected();
+    const groups = Array.from({ length: size }, (_, index) => tuple(g, index));
+    const pids = Array.from({ length: size }, (_, index) => remote(index + 10));
+    pids.forEach((pid, index) => message(state, atom('join'), PEER, groups[index], pid));
+    let told: GroupEvent[] = [];
+    const count = lookUps(() => (told = events(message(state, atom('leave'), PEER, pids, groups))));
+    assert.equal(told.length, size);
+    assert.deepEqual(groupsOf(state), []);
+    return count;
+  };
+  const [small, large] = [cost(100), cost(1000)];
+  assert.ok(large <= 11 * small, `${small} look-ups for 100 in 100, ${large} for 1000 in 1000`);
+});
+
+test('a leave takes a process away as often as it and the group are named, and no oftener than it joined', () => {
+  const state = connected();
+  const h = atom('h');
+  message(state, atom('join'), PEER, g, [remote(3), remote(3), remote(3), remote(4)]);
+  message(state, atom('join'), PEER, h, remote(3));
+  const effects = message(state, atom('leave'), PEER, [remote(3), remote(4)], [g, h, g, atom('none')]);
+  assert.deepEqual(events(effects), [
+    { type: 'leave', group: g, pids: [remote(3), remote(3), remote(4)] },
+    { type: 'leave', group: h, pids: [remote(3)] },
+  ]);
+  assert.deepEqual(membersOf(state, g), [remote(3)]);
+});
+
+test('what a node that went was asked again is not asked any more', () => {
+  const state = scope();
+  step(state, { type: 'nodeup', node: 'b@h' });
+  assert.deepEqual(step(state, { type: 'nodedown', node: 'b@h' }), [{ type: 'retryNot', node: 'b@h' }]);
 });
