@@ -44,7 +44,7 @@ export interface TortureOptions {
 
 export interface Sample {
   readonly cycles: number;
-  /** Bytes used after a collection. */
+  /** Bytes of data, not of compiled code, that are used after a collection. */
   readonly heap: number;
 }
 
