@@ -69,10 +69,7 @@ export class DynamicSupervisorRef implements AsyncDisposable {
 
   /** Ends the supervisor and its children, all at once. Resolves when it is gone; idempotent. */
   stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#kernel.runtime.monitor(this.pid, () => resolve());
-      this.#kernel.exit(this.#kernel.root.pid, this.pid, SHUTDOWN);
-    });
+    return new Promise((resolve) => this.#kernel.shutDown(this.pid, resolve));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ import { PROCESS_EXIT } from './diagnostics.ts';
 import type { ProcessExit } from './diagnostics.ts';
 import { Process } from './process.ts';
 import type { InternalSpawnOptions } from './process.ts';
-import { NOCONNECTION, NOPROC, reasonOf } from './reason.ts';
+import { ExitWith, NOCONNECTION, NOPROC, SHUTDOWN, reasonOf } from './reason.ts';
 import { References, aliasOf } from './references.ts';
 import type { Entry } from './references.ts';
 import { RemoteWatches } from './remote-watches.ts';
@@ -211,7 +211,7 @@ export class Kernel {
   }
 
   reasonFor(error: unknown): Tuple {
-    const reason = reasonOf(error, this.runtime.world.stackTraces);
+    const reason = error instanceof ExitWith ? error.reason : reasonOf(error, this.runtime.world.stackTraces);
     this.#causes.set(reason, error);
     return reason;
   }
@@ -316,6 +316,12 @@ export class Kernel {
   exit(from: Pid, to: Pid, reason: Term): void {
     if (this.isHere(to.node)) this.later(() => this.find(to)?.receiveExit(from, reason, false));
     else this.route({ type: 'exit', from, to, reason }, to.node);
+  }
+
+  /** Orders a process of this node to end, and calls back when it is gone; at once if it is. */
+  shutDown(pid: Pid, onGone: () => void): void {
+    this.runtime.monitor(pid, onGone);
+    this.later(() => this.find(pid)?.receiveOrder(this.root.pid, SHUTDOWN));
   }
 
   /** A monitor whose `DOWN` is a message to `owner`. */

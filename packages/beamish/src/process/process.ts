@@ -187,8 +187,8 @@ export class Process implements ProcessContext, Runnable {
    * An exit signal arrives (Erlang reference manual, "Processes: Receiving Exit Signals"): `kill` from exit/2 ends it
    * always; a trapping process gets a message; `normal` from others is ignored; else it ends with that reason.
    *
-   * One thing is added to OTP: the parent's order to shut down runs `terminate` also when exits are not trapped, for
-   * whoever writes `terminate` means it to run.
+   * One thing is added to OTP: an exit from the parent, or from code that is no process, runs `terminate` also when exits are
+   * not trapped, for whoever writes `terminate` means it to run.
    */
   receiveExit(from: Pid, reason: Term, byLink: boolean): void {
     if (this.#state === 'ended' || this.root) return;
@@ -196,14 +196,23 @@ export class Process implements ProcessContext, Runnable {
       this.finish(KILLED);
       return;
     }
-    const byParent = this.parent?.equals(from) === true || this.#kernel.isRoot(from);
     if (!this.#trapExit && reason === NORMAL && !from.equals(this.pid)) return;
-    if (this.#trapExit || (byParent && this.#behaviour.terminate !== undefined)) {
-      this.#mailbox.push(new ExitMessage(from, reason, byParent));
-      this.#wake();
-      return;
-    }
-    this.finish(reason);
+    const byParent = this.parent?.equals(from) === true;
+    if (byParent || (!this.#trapExit && this.#kernel.isRoot(from))) this.receiveOrder(from, reason);
+    else if (this.#trapExit) this.#receiveExitMessage(from, reason, false);
+    else this.finish(reason);
+  }
+
+  /** It is to end, trapping or not: at once, or through `terminate` when the messages before are handled. */
+  receiveOrder(from: Pid, reason: Term): void {
+    if (this.#state === 'ended' || this.root) return;
+    if (this.#trapExit || this.#behaviour.terminate !== undefined) this.#receiveExitMessage(from, reason, true);
+    else this.finish(reason);
+  }
+
+  #receiveExitMessage(from: Pid, reason: Term, order: boolean): void {
+    this.#mailbox.push(new ExitMessage(from, reason, order));
+    this.#wake();
   }
 
   // --- running ---

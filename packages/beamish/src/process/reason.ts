@@ -16,6 +16,15 @@ const FILE = atom('file');
 const LINE = atom('line');
 const STACK_FRAMES = 12;
 
+/** Thrown by code that has OTP's own reason for the end of its process. */
+export class ExitWith extends BeamishError {
+  readonly reason: Tuple;
+  constructor(reason: Tuple, message: string, cause: unknown) {
+    super('process_exited', message, { cause, details: { reason } });
+    this.reason = reason;
+  }
+}
+
 /**
  * The exit reason of a process whose code threw `error`. OTP's form for an uncaught error is `{Reason, Stacktrace}`; here
  * `{{js_error, Name, Message}, [{js, Function, 0, [{file, File}, {line, Line}]}]}` with `Name` and `Message` binaries,

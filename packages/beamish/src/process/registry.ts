@@ -48,15 +48,15 @@ export class Registry<V = undefined> implements Disposable {
   }
 
   /**
-   * @throws BeamishError `name_taken` when the key is unique and taken (or `pid` has it already under duplicate keys);
-   * `noproc` when `pid` is not alive on this node.
+   * Under duplicate keys a process may have several entries of one key, and is then sent what is dispatched as often.
+   * @throws BeamishError `name_taken` when the key is unique and taken; `noproc` when `pid` is not alive on this node.
    */
   register(key: Term, pid: Pid, ...value: V extends undefined ? [value?: V] : [value: V]): void {
     if (!this.#runtime.isAlive(pid))
       throw new BeamishError('noproc', `${pid.toString()} cannot be registered: it is not alive on this node`);
     const text = keyOf(key);
     const alive = this.#alive(text);
-    const taken = this.#unique ? alive[0] : alive.find((entry) => entry.pid.equals(pid));
+    const taken = this.#unique ? alive[0] : undefined;
     if (taken !== undefined) {
       throw new BeamishError('name_taken', `the key is registered for ${taken.pid.toString()}`, {
         details: { key, pid: taken.pid },
@@ -66,14 +66,9 @@ export class Registry<V = undefined> implements Disposable {
     this.#ownerOf(pid).keys.add(text);
   }
 
-  /** Takes the entry of `pid` away; nothing happens when there is none. */
+  /** Takes the entries of `pid` away; nothing happens when there are none. */
   unregister(key: Term, pid: Pid): void {
-    const text = keyOf(key);
-    this.#remove(text, pid);
-    const owner = this.#owners.get(pid.key);
-    if (owner?.keys.delete(text) !== true || owner.keys.size > 0) return;
-    owner.monitor.cancel();
-    this.#owners.delete(pid.key);
+    this.unregisterMatch(key, pid, () => true);
   }
 
   /** All processes under the key that are alive, in order of their registration. */
@@ -108,7 +103,7 @@ export class Registry<V = undefined> implements Disposable {
     return this.#runtime.ref<C>(this.#viaOf(key));
   }
 
-  /** The values of `pid` under the key: one or none (Elixir `Registry.values/3`). */
+  /** The values of `pid` under the key (Elixir `Registry.values/3`). */
   values(key: Term, pid: Pid): readonly V[] {
     return this.lookup(key)
       .filter((entry) => entry.pid.equals(pid))
@@ -127,7 +122,14 @@ export class Registry<V = undefined> implements Disposable {
 
   /** Takes the entries of `pid` under the key away whose value fits (Elixir `Registry.unregister_match/4`). */
   unregisterMatch(key: Term, pid: Pid, fits: (value: V) => boolean): void {
-    if (this.values(key, pid).some(fits)) this.unregister(key, pid);
+    const text = keyOf(key);
+    this.#remove(text, (entry) => entry.pid.equals(pid) && fits(entry.value));
+    const owner = this.#owners.get(pid.key);
+    if (owner === undefined || this.values(key, pid).length > 0) return;
+    owner.keys.delete(text);
+    if (owner.keys.size > 0) return;
+    owner.monitor.cancel();
+    this.#owners.delete(pid.key);
   }
 
   /** All entries that fit, of all keys (Elixir `Registry.select/2`). */
@@ -152,12 +154,13 @@ export class Registry<V = undefined> implements Disposable {
     this.#meta.delete(keyOf(key));
   }
 
-  /** Replaces the value of an entry. @returns whether there was one. */
+  /** Replaces the values of the process under the key. @returns whether there was one. */
   update(key: Term, pid: Pid, change: (value: V) => V): boolean {
-    const entries = this.#buckets.get(keyOf(key))?.entries;
-    const index = entries?.findIndex((entry) => entry.pid.equals(pid)) ?? -1;
-    if (entries === undefined || index === -1) return false;
-    entries[index] = { pid, value: change((entries[index] as RegistryEntry<V>).value) };
+    const bucket = this.#buckets.get(keyOf(key));
+    if (bucket?.entries.some((entry) => entry.pid.equals(pid)) !== true) return false;
+    for (const [index, entry] of bucket.entries.entries()) {
+      if (entry.pid.equals(pid)) bucket.entries[index] = { pid, value: change(entry.value) };
+    }
     return true;
   }
 
@@ -171,9 +174,13 @@ export class Registry<V = undefined> implements Disposable {
     for (const { pid } of entries) this.#runtime.send(pid, deliver);
   }
 
-  /** The keys of a process. */
+  /** The keys of a process, one as often as it has entries of it. */
   keys(pid: Pid): readonly Term[] {
-    return [...(this.#owners.get(pid.key)?.keys ?? [])].map((text) => this.#buckets.get(text)?.key);
+    return [...(this.#owners.get(pid.key)?.keys ?? [])].flatMap((text) =>
+      this.#alive(text)
+        .filter((entry) => entry.pid.equals(pid))
+        .map(() => this.#buckets.get(text)?.key),
+    );
   }
 
   /** How many entries there are. */
@@ -201,17 +208,17 @@ export class Registry<V = undefined> implements Disposable {
     const keys = new Set<string>();
     const monitor = this.#runtime.monitor(pid, () => {
       this.#owners.delete(pid.key);
-      for (const text of keys) this.#remove(text, pid);
+      for (const text of keys) this.#remove(text, (entry) => entry.pid.equals(pid));
     });
     const owner = { monitor, keys };
     this.#owners.set(pid.key, owner);
     return owner;
   }
 
-  #remove(text: string, pid: Pid): void {
+  #remove(text: string, gone: (entry: RegistryEntry<V>) => boolean): void {
     const bucket = this.#buckets.get(text);
     if (bucket === undefined) return;
-    const rest = bucket.entries.filter((entry) => !entry.pid.equals(pid));
+    const rest = bucket.entries.filter((entry) => !gone(entry));
     if (rest.length === 0) this.#buckets.delete(text);
     else this.#buckets.set(text, { key: bucket.key, entries: rest });
   }

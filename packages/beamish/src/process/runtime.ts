@@ -289,7 +289,7 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.find(from)?.links.unlink(to);
   }
 
-  /** exit/2: `kill` ends any process, `normal` none; others end one that does not trap exits. */
+  /** exit/2: `kill` ends any process; one that traps exits gets a message; `normal` ends none, other reasons all, after `terminate`. */
   exit(pid: Pid, reason: Term): void {
     this.#kernel.exit(this.#kernel.root.pid, pid, reason);
   }

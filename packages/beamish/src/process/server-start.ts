@@ -4,7 +4,7 @@ import type { ProcessBehaviour, SpawnOptions } from './behaviour.ts';
 import type { GenServer, ServerClass } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
 import type { StartFailure } from './process.ts';
-import { KILL, reasonText } from './reason.ts';
+import { ExitWith, KILL, reasonText } from './reason.ts';
 import { Server, methodsOf } from './server-host.ts';
 import type { ServerRef } from './server-ref.ts';
 
@@ -65,7 +65,8 @@ function startTimedOut(title: string, startTimeout: number): BeamishError {
 
 function startError(title: string, { reason, error }: StartFailure): BeamishError {
   const details: { readonly reason: Term } = { reason };
-  return new BeamishError('process_exited', `${title} could not be started: ${reasonText(reason)}`, {
+  const why = error instanceof ExitWith ? error.message : reasonText(reason);
+  return new BeamishError('process_exited', `${title} could not be started: ${why}`, {
     details,
     ...(error === undefined ? {} : { cause: error }),
   });

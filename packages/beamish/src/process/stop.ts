@@ -12,7 +12,7 @@ export async function stopRuntime(kernel: Kernel, timeout: number): Promise<void
     process.parent === undefined || kernel.find(process.parent) === undefined;
   // starting one is still possible meanwhile: look again until none is left
   for (let process = youngest(kernel, isTop); process !== undefined; process = youngest(kernel, isTop)) {
-    process.receiveExit(kernel.root.pid, SHUTDOWN, false);
+    process.receiveOrder(kernel.root.pid, SHUTDOWN);
     const left = end - kernel.clock.monotonicTime();
     if (!process.ended && left > 0) await ended(kernel, process, left);
     if (!process.ended) {

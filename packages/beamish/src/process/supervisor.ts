@@ -1,4 +1,4 @@
-import { BeamishError } from '../error/index.ts';
+import { BeamishError, isBeamishError } from '../error/index.ts';
 import { Pid, Tuple, atom, isAtom, isTuple, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
@@ -6,7 +6,7 @@ import { commandOf, runCommand } from './command.ts';
 import type { From } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
+import { ExitWith, SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
 import { startProcess } from './server-start.ts';
 import { shutDownChild } from './shut-down.ts';
 import { decide, initialState } from './supervisor-core.ts';
@@ -75,10 +75,7 @@ export class SupervisorRef implements AsyncDisposable {
 
   /** Ends the supervisor and its children, in order. Resolves when it is gone; idempotent. */
   stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#kernel.runtime.monitor(this.pid, () => resolve());
-      this.#kernel.exit(this.#kernel.root.pid, this.pid, SHUTDOWN);
-    });
+    return new Promise((resolve) => this.#kernel.shutDown(this.pid, resolve));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -126,13 +123,11 @@ class SupervisorHost implements ProcessBehaviour, SystemHost {
     const cause = await this.#feed({ type: 'start' });
     if (cause?.type !== 'startFailed') return;
     const error = this.#children.get(cause.id)?.failure;
-    throw new BeamishError(
-      'process_exited',
-      `${this.#title}: child ${cause.id} could not be started: ${messageOf(error)}`,
-      {
-        cause: error,
-        details: { reason: tuple(SHUTDOWN, tuple(FAILED_TO_START_CHILD, cause.id)), child: cause.id },
-      },
+    const why = isBeamishError(error) ? (error.details['reason'] as Term) : undefined;
+    throw new ExitWith(
+      tuple(SHUTDOWN, tuple(FAILED_TO_START_CHILD, cause.id, why ?? this.#kernel.reasonFor(error))),
+      `child ${cause.id} could not be started: ${messageOf(error)}`,
+      error,
     );
   }
 
