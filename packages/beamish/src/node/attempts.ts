@@ -25,7 +25,7 @@ export interface AttemptsOptions {
   /** @returns the connection that takes the socket over */
   readonly established: (socket: Socket, host: HandshakeHost, peer: HandshakePeer) => Connection | undefined;
   /** What waited to be sent to the node is lost. */
-  readonly lost: (nodeName: string) => void;
+  readonly lost: (nodeName: string, attempt: Attempt) => void;
 }
 
 /** Encoded when it was sent, so that it is what its sender meant, whatever happens to the value later. */
@@ -34,10 +34,32 @@ export interface Outgoing {
   readonly signal: Signal;
 }
 
+/** What is left to know of a signal when it has been encoded: its content may be large, and is not kept. */
+export function withoutContent(signal: Signal): Signal {
+  switch (signal.type) {
+    case 'message':
+      return { ...signal, message: undefined, shared: undefined };
+    case 'call':
+      return { ...signal, request: undefined };
+    case 'reply':
+      return { ...signal, reply: undefined };
+    case 'exit':
+    case 'linkExit':
+    case 'monitorExit':
+      return { ...signal, reason: undefined };
+    case 'spawnRequest':
+      return { ...signal, arguments: [] };
+    default:
+      return signal;
+  }
+}
+
 /** A connection that is wanted and not there yet. */
 export interface Attempt {
   readonly queue: Outgoing[];
   queuedBytes: number;
+  /** What was too much to be queued: it is given up then. */
+  refusedBytes: number;
   readonly waiters: Set<PromiseWithResolvers<void>>;
   /** Dialling: what ends it. Absent while something else is awaited: `timer` ends that. */
   dial: Dial | undefined;
@@ -93,6 +115,7 @@ export class Attempts {
     const attempt: Attempt = {
       queue: [],
       queuedBytes: 0,
+      refusedBytes: 0,
       waiters: new Set(),
       dial: undefined,
       timer: undefined,
@@ -136,7 +159,7 @@ export class Attempts {
     attempt.dial?.cancel();
     this.#options.logger.debug({ node: nodeName, err: error }, 'no connection');
     for (const waiter of attempt.waiters) waiter.reject(error);
-    if (attempt.queue.length > 0) this.#options.lost(nodeName);
+    if (attempt.queuedBytes + attempt.refusedBytes > 0) this.#options.lost(nodeName, attempt);
   }
 
   stop(): void {

@@ -37,12 +37,12 @@ export interface ConnectionOptions {
   /** Called once, before the first signal. */
   readonly onUp: () => void;
   readonly receiver: Receiver;
-  /** Called once, after the last signal to `receiver`. */
-  readonly onDown: (reason: NodeDownReason, error: Error | undefined) => void;
+  /** Called once, after the last signal to `receiver`. `lostBytes`: what waited to be sent, and will not be. */
+  readonly onDown: (reason: NodeDownReason, error: Error | undefined, lostBytes: number) => void;
 }
 
 /** A sender that waits for room goes on when at most this much is queued: a BEAM's `+zdbbl` default. */
-const LOW_WATER = 1024 * 1024;
+export const LOW_WATER = 1024 * 1024;
 /** Milliseconds for a peer to take what is queued when this side closes. */
 const LINGER = 1000;
 const TICK = new Uint8Array(4);
@@ -70,6 +70,8 @@ export class Connection {
   #bytesOut = 0;
   #messagesIn = 0;
   #messagesOut = 0;
+  #notSent = 0;
+  #congestions = 0;
 
   constructor(options: ConnectionOptions) {
     const { socket, peer, direction, clock, ownName, maxMessageBytes: maxBytes } = options;
@@ -106,6 +108,8 @@ export class Connection {
       messagesIn: this.#messagesIn,
       messagesOut: this.#messagesOut,
       queuedBytes: this.queuedBytes,
+      congestions: this.#congestions,
+      notSent: this.#notSent,
     };
   }
 
@@ -114,7 +118,10 @@ export class Connection {
    * @returns false when the peer lacks the ability that the signal needs; nothing is sent then
    */
   send(encoded: EncodedSignal, signal: Signal): boolean {
-    if ((encoded.needs & ~this.info.flags) !== 0n) return false;
+    if ((encoded.needs & ~this.info.flags) !== 0n) {
+      this.#notSent += 1;
+      return false;
+    }
     if (!this.#open) return true;
     this.#messagesOut += 1;
     // Once per batch: the clock costs as much as a tenth of the frame.
@@ -150,7 +157,7 @@ export class Connection {
     this.#outbox.flush();
     const { socket, clock } = this.#options;
     clock.setTimer(LINGER, () => socket.destroy(), { background: true });
-    this.#down(reason, undefined);
+    this.#down(reason, undefined, 0);
     socket.end();
   }
 
@@ -174,6 +181,7 @@ export class Connection {
   }
 
   drain(): void {
+    this.#outbox.drained();
     this.#feed.relieved();
     this.#relieved();
   }
@@ -211,7 +219,7 @@ export class Connection {
   }
 
   ended(error: Error | undefined): void {
-    this.#down(error === undefined ? 'closed' : 'network', error);
+    this.#down(error === undefined ? 'closed' : 'network', error, this.queuedBytes);
   }
 
   #drainReader(): void {
@@ -260,11 +268,11 @@ export class Connection {
   }
 
   #kill(reason: NodeDownReason, error: Error | undefined): void {
-    this.#down(reason, error);
+    this.#down(reason, error, this.queuedBytes);
     this.#options.socket.destroy();
   }
 
-  #down(reason: NodeDownReason, error: Error | undefined): void {
+  #down(reason: NodeDownReason, error: Error | undefined, lostBytes: number): void {
     if (!this.#open) return;
     this.#open = false;
     this.#tickTimer?.cancel();
@@ -272,7 +280,7 @@ export class Connection {
     this.#feed.close();
     this.#outbox.close();
     this.#wake();
-    this.#options.onDown(reason, error);
+    this.#options.onDown(reason, error, lostBytes);
   }
 
   #wake(): void {
@@ -293,8 +301,11 @@ export class Connection {
   /** Nothing is dropped in silence: a peer that does not read for too long loses the connection, and everybody hears it. */
   #congested(): void {
     const { maxQueuedBytes, stallGrace, clock } = this.#options;
+    if (this.#stallTimer === undefined) {
+      this.#congestions += 1;
+      this.#stallTimer = clock.setTimer(stallGrace, () => this.#stalled(), { background: true });
+    }
     if (this.queuedBytes > 2 * maxQueuedBytes) this.#stalled();
-    else this.#stallTimer ??= clock.setTimer(stallGrace, () => this.#stalled(), { background: true });
   }
 
   #stalled(): void {
@@ -354,7 +365,7 @@ export class Connection {
   }
 }
 
-function abortError(signal: AbortSignal | undefined): BeamishError {
+export function abortError(signal: AbortSignal | undefined): BeamishError {
   return isBeamishError(signal?.reason)
     ? signal.reason
     : new BeamishError('aborted', 'the wait was aborted', { cause: signal?.reason });

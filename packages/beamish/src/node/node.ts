@@ -255,6 +255,8 @@ export class Node implements AsyncDisposable {
     const { refusals, registration } = this.#parts;
     return {
       peers: this.#peers.all().map((connection) => connection.statistics),
+      ended: { ...this.#peers.ended },
+      lostBytes: this.#peers.lostBytes,
       refused: { ...refusals.counts },
       pending: this.#peers.pending,
       servesEpmd: registration?.serves === true,

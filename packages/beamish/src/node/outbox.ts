@@ -7,6 +7,11 @@ import type { Clock, Socket } from '../world/index.ts';
 const SMALLEST_BATCH = 4 * 1024;
 const LARGEST_BATCH = 64 * 1024;
 const FIRST_ALLOCATION = 1024;
+/**
+ * While so much waits for the operating system, no small batch joins it: in many small pieces of memory a queue takes several
+ * times its bytes.
+ */
+const BUSY = 128 * 1024;
 
 /** Gathers what is sent in one turn of the event loop into few writes: many small frames cost one system call. */
 export class Outbox {
@@ -60,9 +65,15 @@ export class Outbox {
 
   readonly #turnOver = (): void => {
     this.#scheduled = false;
-    this.#enough = SMALLEST_BATCH;
-    this.flush();
+    const busy = this.#socket.bufferedBytes >= BUSY;
+    this.#enough = busy ? LARGEST_BATCH : SMALLEST_BATCH;
+    if (!busy) this.flush();
   };
+
+  /** The socket's queue has emptied. */
+  drained(): void {
+    this.flush();
+  }
 
   flush(): void {
     if (this.#length === 0 || this.#closed) return;
@@ -82,8 +93,9 @@ export class Outbox {
 
   /** The socket owns what it was given, so every batch is new memory: of the size the last one had, to begin with. */
   #grow(needed: number): void {
-    const first = this.#length === 0 ? this.#lastLength : this.#batch.length * 2;
-    const grown = Buffer.allocUnsafe(Math.max(needed, first, FIRST_ALLOCATION));
+    // An eighth more, for batches are not quite alike: to grow by a few bytes would double the memory.
+    const first = this.#length === 0 ? this.#lastLength * 1.125 : this.#batch.length * 2;
+    const grown = Buffer.allocUnsafe(Math.max(needed, Math.floor(first), FIRST_ALLOCATION));
     this.#batch.copy(grown, 0, 0, this.#length);
     this.#batch = grown;
   }

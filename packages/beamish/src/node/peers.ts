@@ -3,8 +3,8 @@ import type { Distribution, Signal } from '../process/index.ts';
 import { atom, type Pid } from '../term/index.ts';
 import type { Logger, Socket, TlsOptions, World } from '../world/index.ts';
 import { Arrivals } from './arrivals.ts';
-import { Attempts, type Outgoing } from './attempts.ts';
-import { Connection, type Receiver } from './connection.ts';
+import { Attempts, withoutContent, type Outgoing } from './attempts.ts';
+import { abortError, Connection, LOW_WATER, type Receiver } from './connection.ts';
 import type { DialOptions } from './dial.ts';
 import { ALIAS, CALLS } from './flags.ts';
 import type { HandshakeHost } from './handshake/host.ts';
@@ -41,6 +41,9 @@ export interface PeersOptions {
   readonly onDown: (info: NodeInfo, reason: NodeDownReason) => void;
 }
 
+/** What it costs to remember a signal until there is a connection, beside its bytes. */
+const OVERHEAD = 512;
+
 /** Signals that make a connection; the others would only tell a node what it has forgotten. */
 const CONNECTING: ReadonlySet<Signal['type']> = new Set([
   'message',
@@ -62,6 +65,9 @@ export class Peers implements Distribution {
   readonly #attempts: Attempts;
   readonly #arrivals: Arrivals;
   #stopped = false;
+  /** See `NodeStatistics`. */
+  readonly ended: Partial<Record<NodeDownReason, number>> = {};
+  lostBytes = 0;
   /** Who answers the output of what this node starts elsewhere. */
   groupLeader: Pid | undefined;
 
@@ -82,7 +88,10 @@ export class Peers implements Distribution {
       allows,
       isArriving: (nodeName) => this.#arrivals.has(nodeName),
       established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
-      lost: options.connectionLost,
+      lost: (nodeName, { queuedBytes, refusedBytes }) => {
+        this.lostBytes += queuedBytes + refusedBytes;
+        options.connectionLost(nodeName);
+      },
     });
     this.#arrivals = new Arrivals({
       clock: world.clock,
@@ -138,9 +147,14 @@ export class Peers implements Distribution {
       this.#options.world.clock.defer(() => this.#options.connectionLost(nodeName));
       return;
     }
-    attempt.queue.push({ encoded: keep(encoded), signal });
-    attempt.queuedBytes += encoded.length;
-    if (attempt.queuedBytes <= 2 * this.#options.maxQueuedBytes) return;
+    const cost = encoded.length + OVERHEAD;
+    if (attempt.refusedBytes === 0 && attempt.queuedBytes + cost <= 2 * this.#options.maxQueuedBytes) {
+      attempt.queuedBytes += cost;
+      attempt.queue.push({ encoded: keep(encoded), signal: withoutContent(signal) });
+      return;
+    }
+    attempt.refusedBytes += cost;
+    if (attempt.refusedBytes > cost) return;
     const error = new BeamishError('queue_full', `too much was sent to ${nodeName} before it was connected`);
     this.#options.logger.error({ node: nodeName, queuedBytes: attempt.queuedBytes }, error.message);
     // A later turn: who sends now must not be told inside of sending.
@@ -256,7 +270,7 @@ export class Peers implements Distribution {
         this.#options.onUp(connection.info);
       },
       receiver: this.#options.receiver,
-      onDown: (reason) => this.#down(connection, reason),
+      onDown: (reason, _error, lostBytes) => this.#down(connection, reason, lostBytes),
     });
     this.#connections.set(name, connection);
     return connection;
@@ -267,11 +281,37 @@ export class Peers implements Distribution {
     this.#attempts.arrivalEnded(name);
   }
 
-  #down(connection: Connection, reason: NodeDownReason): void {
+  #down(connection: Connection, reason: NodeDownReason, lostBytes: number): void {
+    this.ended[reason] = (this.ended[reason] ?? 0) + 1;
+    this.lostBytes += lostBytes;
     const { name } = connection.info;
     if (this.#connections.get(name) === connection) this.#connections.delete(name);
     this.#options.connectionLost(name);
     this.#options.onDown(connection.info, reason);
+  }
+
+  /** See `RemoteNode.queuedBytes`. */
+  queuedBytes(nodeName: string): number {
+    return this.#connections.get(nodeName)?.queuedBytes ?? this.#attempts.get(nodeName)?.queuedBytes ?? 0;
+  }
+
+  /** See `RemoteNode.drained`. */
+  async drained(nodeName: string, signal: AbortSignal | undefined): Promise<void> {
+    const attempt = this.#attempts.get(nodeName);
+    if (attempt !== undefined && attempt.queuedBytes > LOW_WATER) {
+      const over = Promise.withResolvers<void>();
+      const abort = (): void => over.reject(abortError(signal));
+      signal?.addEventListener('abort', abort, { once: true });
+      // Failed or not, nothing waits any more.
+      const waiter = { ...over, reject: () => over.resolve() };
+      attempt.waiters.add(waiter);
+      if (signal?.aborted === true) abort();
+      await over.promise.finally(() => {
+        attempt.waiters.delete(waiter);
+        signal?.removeEventListener('abort', abort);
+      });
+    }
+    await this.#connections.get(nodeName)?.drained(signal);
   }
 
   /** @returns whether it was connected or about to be. */

@@ -79,17 +79,17 @@ export class RemoteNode {
     }
   }
 
-  /** Bytes that wait for it to take them; 0 when not connected. */
+  /** Bytes that wait for it to take them, or for the connection that is being made. */
   get queuedBytes(): number {
-    return this.#peers.get(this.name)?.queuedBytes ?? 0;
+    return this.#peers.queuedBytes(this.name);
   }
 
   /**
-   * Resolves when at most 1 MiB waits for it, or it is not connected. A sender of much awaits this, and so never meets
+   * Resolves when at most 1 MiB waits for it, or it is not connected and not about to be. A sender of much awaits this, and so never meets
    * `maxQueuedBytes`.
    * @throws BeamishError `aborted`
    */
   async drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await this.#peers.get(this.name)?.drained(options.signal);
+    await this.#peers.drained(this.name, options.signal);
   }
 }

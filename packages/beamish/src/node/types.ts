@@ -149,8 +149,12 @@ export interface PeerStatistics {
   /** Frames that carried a signal; ticks are not counted. */
   readonly messagesIn: number;
   readonly messagesOut: number;
-  /** Bytes waiting to be taken by the operating system. */
+  /** Bytes waiting to be taken by the operating system; of a large message also what is held back so that others may pass. */
   readonly queuedBytes: number;
+  /** How often more than `maxQueuedBytes` came to wait. */
+  readonly congestions: number;
+  /** Signals that were not sent because the node does not know their kind (protocols 2.4). */
+  readonly notSent: number;
 }
 
 /**
@@ -175,6 +179,10 @@ export type RefusalCause =
 
 export interface NodeStatistics {
   readonly peers: readonly PeerStatistics[];
+  /** Connections that ended since the start, by the reason of their `nodedown`. */
+  readonly ended: Readonly<Partial<Record<NodeDownReason, number>>>;
+  /** Bytes that waited for nodes whose connection was lost, or never made, and were dropped; their senders were told `noconnection`. */
+  readonly lostBytes: number;
   /** What was refused since the start, by cause. */
   readonly refused: Readonly<Partial<Record<RefusalCause, number>>>;
   /** Connections whose handshake is going on. */
