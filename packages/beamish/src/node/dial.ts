@@ -2,7 +2,7 @@ import { BeamishError } from '../error/index.ts';
 import type { Socket, TlsOptions, World } from '../world/index.ts';
 import type { Connection } from './connection.ts';
 import { HandshakeHost } from './handshake/host.ts';
-import type { HandshakeConfig, HandshakeFailure, HandshakePeer } from './handshake/machine.ts';
+import type { GivenName, HandshakeConfig, HandshakeFailure, HandshakePeer } from './handshake/machine.ts';
 import { splitNodeName } from './names.ts';
 
 export interface DialOptions {
@@ -14,7 +14,12 @@ export interface DialOptions {
   /** Where the node listens. @throws BeamishError when that cannot be found out */
   readonly locate: (nodeName: string, signal: AbortSignal) => Promise<{ readonly host: string; readonly port: number }>;
   /** @returns the connection that takes the socket over */
-  readonly established: (socket: Socket, host: HandshakeHost, peer: HandshakePeer) => Connection | undefined;
+  readonly established: (
+    socket: Socket,
+    host: HandshakeHost,
+    peer: HandshakePeer,
+    given: GivenName | undefined,
+  ) => Connection | undefined;
   /** The other side keeps its own attempt (protocols 2.3). */
   readonly yielded: () => void;
   readonly refused: (socket: Socket, failure: HandshakeFailure) => void;
@@ -48,7 +53,7 @@ export function dial(options: DialOptions): Dial {
         hooks: {
           // Only who is dialled is asked.
           decide: () => ({ status: 'not_allowed' }),
-          established: (peer) => options.established(socket, own, peer),
+          established: (peer, given) => options.established(socket, own, peer, given),
           yielded: options.yielded,
           failed: (failure) => options.refused(socket, failure),
         },

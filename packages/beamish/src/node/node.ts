@@ -15,6 +15,7 @@ import { loggerProxy } from './kernel/logger-proxy.ts';
 import { netKernel } from './kernel/net-kernel.ts';
 import { rex } from './kernel/rex.ts';
 import { user } from './kernel/user.ts';
+import { askForName } from './named.ts';
 import { isLoopback, splitNodeName } from './names.ts';
 import { settingsOf, type Settings } from './options.ts';
 import { Peers } from './peers.ts';
@@ -67,7 +68,7 @@ export class Node implements AsyncDisposable {
   /**
    * Starts a node: listens, registers with the port mapper (serves it, if nobody does), and accepts connections.
    * @throws BeamishError `option_invalid` (every fault in one message), `name_taken` a node of that name runs on this
-   * machine, `address_in_use`, `epmd_failed`, `tls_failed`
+   * machine, `address_in_use`, `epmd_failed`, `tls_failed`; with `namedBy` also as `connect`
    */
   static async start(options: NodeOptions): Promise<Node> {
     const settings = settingsOf(options);
@@ -88,8 +89,12 @@ export class Node implements AsyncDisposable {
           socket.destroy();
         });
       }
-      const { registration, creation } = await register(settings, refusals, listener);
-      node = new Node({ settings, refusals, tls, listener, registration, creation });
+      if (settings.namedBy === undefined) {
+        const { registration, creation } = await register(settings, refusals, listener);
+        node = new Node({ settings, refusals, tls, listener, registration, creation });
+      } else {
+        node = await Node.#named(settings, settings.namedBy, refusals, tls);
+      }
       await node.#startKernel();
     } catch (error) {
       tls?.stop();
@@ -98,6 +103,25 @@ export class Node implements AsyncDisposable {
       throw error;
     }
     logger.info({ node: node.name, address: node.address, hidden: node.hidden }, `node ${node.name} is up`);
+    return node;
+  }
+
+  /** Begins with the connection on which its name came. */
+  static async #named(settings: Settings, of: string, refusals: Refusals, tls: Parts['tls']): Promise<Node> {
+    let node: Node | undefined;
+    await askForName({
+      settings,
+      of,
+      refusals,
+      tls,
+      locate: (nodeName, signal) => locate(settings, nodeName, signal),
+      take: ({ name, creation }, socket, host, peer) => {
+        const own = { ...settings, name };
+        node = new Node({ settings: own, refusals, tls, listener: undefined, registration: undefined, creation });
+        return node.#peers.adopt(socket, host, peer);
+      },
+    });
+    if (node === undefined) throw new BeamishError('handshake_failed', `${of} gave no name`);
     return node;
   }
 

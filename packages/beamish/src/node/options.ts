@@ -11,6 +11,7 @@ import { nodeMatcher } from './which-nodes.ts';
 export interface Settings {
   readonly name: string;
   readonly parts: NameParts;
+  readonly namedBy: string | undefined;
   readonly cookieFor: (peer: string) => string;
   readonly allows: (nodeName: string) => boolean;
   readonly hidden: boolean;
@@ -58,6 +59,7 @@ export function settingsOf(options: NodeOptions): Settings {
   const settings: Settings = {
     name: options.name,
     parts,
+    namedBy: options.namedBy,
     cookieFor: (peer) => cookies.get(peer) ?? options.cookie,
     allows: allowed(options.allow, faults),
     hidden: options.hidden ?? true,
@@ -65,7 +67,7 @@ export function settingsOf(options: NodeOptions): Settings {
     logger: options.logger ?? world.logger,
     host,
     port: number('port', 0, 0, 65_535),
-    listen: options.listen ?? true,
+    listen: options.listen ?? options.namedBy === undefined,
     epmd: options.epmd === false ? undefined : epmdOf(options.epmd ?? {}, faults),
     resolve: options.resolve ?? (() => undefined),
     tls: options.tls,
@@ -79,6 +81,7 @@ export function settingsOf(options: NodeOptions): Settings {
     maxMessageBytes: number('maxMessageBytes', 128 * MEBIBYTE, 64 * 1024, 4095 * MEBIBYTE),
     maxPending: number('maxPending', 64, 1, 100_000),
   };
+  faults.push(...namelessFaults(options, parts));
   if (options.tls !== undefined && !hasCertificate(options.tls)) {
     faults.push('tls: needs certFile, keyFile and caFile, or cert and key');
   }
@@ -93,6 +96,17 @@ export function settingsOf(options: NodeOptions): Settings {
   if (faults.length > 0)
     throw new BeamishError('option_invalid', `the options of a node: ${faults.join('; ')}`, { details: { faults } });
   return settings;
+}
+
+/** Either the node has a name, or somebody gives it one (protocols 2.6). */
+function namelessFaults({ namedBy, listen, hidden }: NodeOptions, { name, host }: NameParts): string[] {
+  if (namedBy === undefined)
+    return name === 'undefined' ? ['name: a node named undefined wants a name: say by whom in namedBy'] : [];
+  return [
+    ...(splitNodeName(namedBy) === undefined ? [`namedBy: ${JSON.stringify(namedBy)} is no node name`] : []),
+    ...(name === 'undefined' ? [] : [`name: with namedBy it is undefined@${host}, for the other node chooses`]),
+    ...(listen === true || hidden === false ? ['namedBy: such a node does not listen, and is hidden'] : []),
+  ];
 }
 
 function allowed(allow: NodeOptions['allow'], faults: string[]): (nodeName: string) => boolean {

@@ -233,6 +233,11 @@ export class Peers implements Distribution {
 
   // --- connected ---
 
+  /** The connection on which this node got its name. */
+  adopt(socket: Socket, host: HandshakeHost, peer: HandshakePeer): Connection | undefined {
+    return this.#admit(socket, host, peer, 'out', undefined);
+  }
+
   #admit(
     socket: Socket,
     host: HandshakeHost,

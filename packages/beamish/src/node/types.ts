@@ -25,8 +25,16 @@ export interface EpmdOptions {
 }
 
 export interface NodeOptions {
-  /** `name@host`, e.g. `web1@10.0.0.5`. Other nodes dial `host`, so it must lead here. */
+  /**
+   * `name@host`, e.g. `web1@10.0.0.5`. Other nodes dial `host`, so it must lead here. With `namedBy` it is `undefined@host`,
+   * as with `erl -name`.
+   */
   readonly name: string;
+  /**
+   * The node that gives this one its name when it starts, for tools and other clients that come and go (OTP: dynamic node
+   * names). Such a node is hidden, does not listen and registers nowhere. @default none
+   */
+  readonly namedBy?: string;
   /** The shared secret of the cluster; 1 to 255 latin-1 characters. */
   readonly cookie: string;
   /** Another cookie towards some nodes, by their name; used in both directions. */

@@ -195,6 +195,30 @@ test(row('2.4 A1', 'us to erl', 'each mandatory flag is wanted; NAME_ME'), optio
   assert.equal(named.type, 'established');
 });
 
+test(
+  row('2.6', 'us to erl', 'our node gets its name from a BEAM, keeps it, and connects with it to others'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const { epmdPort } = cluster;
+    await startEpmd(epmdPort, t);
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort, t });
+    const other = await Beam.start({ name: 'other@127.0.0.1', cookie, epmdPort, t });
+    const a = await cluster.start('undefined@127.0.0.1', { cookie, namedBy: 'beam@127.0.0.1' });
+    const { name } = a.node;
+    assert.match(name, /^[0-9A-Z]+@127\.0\.0\.1$/);
+    assert.equal(await a.node.at('beam@127.0.0.1').rpc('erlang', 'node', []).then(String), 'beam@127.0.0.1');
+    assert.equal(await beam.eval('nodes(hidden)'), `['${name}']`);
+    assert.equal(await beam.eval(`net_adm:ping('${name}')`), 'pong');
+    assert.equal(await a.node.at('other@127.0.0.1').ping(), true);
+    assert.equal(await other.eval(`net_adm:ping('${name}')`), 'pong');
+    a.node.disconnect('beam@127.0.0.1');
+    await eventually(async () => (await beam.eval('nodes(hidden)')) === '[]');
+    assert.equal(await a.node.at('beam@127.0.0.1').ping(), true);
+    assert.equal(await beam.eval('nodes(hidden)'), `['${name}']`);
+  },
+);
+
 test(row('2.7', 'erl and us', 'ticks of a short tick time; a BEAM that stopped'), options, async (t) => {
   const cluster = await testCluster(t);
   const patient = await cluster.start('patient@127.0.0.1', { cookie });

@@ -128,6 +128,24 @@ test('a dynamic name (NAME_ME): the acceptor gives it, and the connection is hid
   assert.equal(acceptor.peer.name, 'Q1@h');
   assert.equal(acceptor.peer.creation, 9);
   assert.equal(acceptor.peer.hidden, true);
+  assert.deepEqual(initiator.given, { name: 'Q1@h', creation: 9 });
+  assert.equal(initiator.peer.hidden, true);
+  assert.equal(initiator.peer.name, 'b@h');
+});
+
+test('who asks for a name takes no other answer, and no name that is none', () => {
+  const a = config('h', { flags: OWN_FLAGS | NAME_ME, creation: 0 });
+  const answers: [Parameters<typeof encodeStatus>[0], string][] = [
+    [{ status: 'ok' }, 'handshake_failed/bad_name'],
+    [{ status: 'ok_simultaneous' }, 'handshake_failed/bad_name'],
+    [{ status: 'named', name: 'no host', creation: 1 }, 'handshake_failed/garbage'],
+    [{ status: 'named', name: '', creation: 1 }, 'handshake_failed/garbage'],
+    [{ status: 'not_allowed' }, 'handshake_failed/not_allowed'],
+  ];
+  for (const [answer, outcome] of answers) {
+    const [, effects] = stepHandshake(a, initiate(a, 'b@h')[0], { type: 'message', body: encodeStatus(answer) });
+    assert.equal(failure(effects[0]), outcome, answer.status);
+  }
 });
 
 test('an answer `false` to `alive` ends it', () => {

@@ -6,6 +6,7 @@ import {
   accept,
   initiate,
   stepHandshake,
+  type GivenName,
   type HandshakeConfig,
   type HandshakeDecision,
   type HandshakeEffect,
@@ -20,7 +21,7 @@ export interface HandshakeHooks {
   /** Acceptor: what to answer to a node that says it is `name`. */
   decide(name: string, nameMe: boolean): HandshakeDecision;
   /** @returns the connection that takes the socket over; undefined: not wanted any more, it is closed. */
-  established(peer: HandshakePeer): Connection | undefined;
+  established(peer: HandshakePeer, given?: GivenName): Connection | undefined;
   /** Initiator: the other side keeps its own attempt. */
   yielded(): void;
   failed(failure: HandshakeFailure): void;
@@ -121,7 +122,7 @@ export class HandshakeHost {
       case 'ask':
         return this.#input({ type: 'decide', decision: hooks.decide(effect.name, effect.nameMe) });
       case 'established':
-        return this.#established(effect.peer, effect.last);
+        return this.#established(effect);
       case 'yield':
         this.#finish();
         this.#options.socket.end();
@@ -131,9 +132,9 @@ export class HandshakeHost {
     }
   }
 
-  #established(peer: HandshakePeer, last: Uint8Array | undefined): void {
+  #established({ peer, last, given }: Extract<HandshakeEffect, { type: 'established' }>): void {
     this.#finish();
-    const connection = this.#options.hooks.established(peer);
+    const connection = this.#options.hooks.established(peer, given);
     if (connection === undefined) {
       this.#options.socket.destroy();
       return;

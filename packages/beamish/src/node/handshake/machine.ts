@@ -39,6 +39,12 @@ export interface HandshakePeer {
   readonly hidden: boolean;
 }
 
+/** What a node without a name was given (protocols 2.6). */
+export interface GivenName {
+  readonly name: string;
+  readonly creation: number;
+}
+
 /** What a host decides about a node that wants to connect (protocols 2.3). */
 export type HandshakeDecision =
   | { readonly status: 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive' }
@@ -65,8 +71,13 @@ export type HandshakeEffect =
   | { readonly type: 'send'; readonly body: Uint8Array }
   /** Acceptor: a node says that it is `name`, which is not proved yet. `nameMe`: it has only a host and wants a name. */
   | { readonly type: 'ask'; readonly name: string; readonly nameMe: boolean }
-  /** The peer is authentic. `last` is sent if the host still wants the connection. */
-  | { readonly type: 'established'; readonly peer: HandshakePeer; readonly last?: Uint8Array }
+  /** The peer is authentic. `last` is sent if the host still wants the connection. `given`: this node's own name from now on. */
+  | {
+      readonly type: 'established';
+      readonly peer: HandshakePeer;
+      readonly last?: Uint8Array;
+      readonly given?: GivenName;
+    }
   /** Initiator: the peer keeps its own attempt to connect to us; wait for that one. */
   | { readonly type: 'yield' }
   | { readonly type: 'failed'; readonly failure: HandshakeFailure };
@@ -78,8 +89,9 @@ interface Peer {
 }
 
 export type HandshakeState =
-  | { readonly step: 'status' | 'challenge'; readonly expected: string }
-  | { readonly step: 'ack'; readonly peer: Peer }
+  | { readonly step: 'status'; readonly expected: string }
+  | { readonly step: 'challenge'; readonly expected: string; readonly given?: GivenName }
+  | { readonly step: 'ack'; readonly peer: Peer; readonly given?: GivenName }
   | { readonly step: 'name' }
   | { readonly step: 'deciding' | 'alive' | 'reply'; readonly peer: Peer }
   | { readonly step: 'over' };
@@ -118,13 +130,13 @@ function message(config: HandshakeConfig, state: HandshakeState, body: Uint8Arra
     case 'status':
       return onStatus(config, state.expected, body);
     case 'challenge':
-      return onChallenge(config, state.expected, body);
+      return onChallenge(config, state, body);
     case 'ack': {
       const proof = decodeAck(body);
       if (proof === undefined) return garbage(state);
-      const { peer } = state;
+      const { peer, given } = state;
       if (!sameDigest(proof, digest(config.cookieFor(peer.name), config.challenge))) return wrongCookie(peer.name);
-      return [OVER, [{ type: 'established', peer: agreed(config, peer) }]];
+      return [OVER, [{ type: 'established', peer: agreed(config, peer), ...(given === undefined ? {} : { given }) }]];
     }
     case 'name':
       return onName(body);
@@ -142,15 +154,17 @@ function onStatus(config: HandshakeConfig, expected: string, body: Uint8Array): 
   switch (status?.status) {
     case 'ok':
     case 'ok_simultaneous':
-      return [{ step: 'challenge', expected }, []];
+      if ((config.flags & NAME_ME) === 0n) return [{ step: 'challenge', expected }, []];
+      return fail('handshake_failed', 'bad_name', `${expected} gives no names`);
     case 'nok':
       return [OVER, [{ type: 'yield' }]];
     case 'alive':
       // It has a connection from an earlier life of ours, or has not noticed yet that one broke.
       return [{ step: 'challenge', expected }, [{ type: 'send', body: encodeStatus({ status: 'true' }) }]];
     case 'named':
-      if ((config.flags & NAME_ME) !== 0n) return [{ step: 'challenge', expected }, []];
-      return garbage({ step: 'status', expected });
+      if ((config.flags & NAME_ME) === 0n || splitNodeName(status.name) === undefined)
+        return garbage({ step: 'status', expected });
+      return [{ step: 'challenge', expected, given: { name: status.name, creation: status.creation } }, []];
     case 'not_allowed':
       return fail('handshake_failed', 'not_allowed', `${expected} does not allow this node to connect`);
     default:
@@ -158,7 +172,11 @@ function onStatus(config: HandshakeConfig, expected: string, body: Uint8Array): 
   }
 }
 
-function onChallenge(config: HandshakeConfig, expected: string, body: Uint8Array): Step {
+function onChallenge(
+  config: HandshakeConfig,
+  { expected, given }: Extract<HandshakeState, { step: 'challenge' }>,
+  body: Uint8Array,
+): Step {
   const challenge = decodeChallenge(body);
   if (challenge === undefined) return garbage({ step: 'challenge', expected });
   if (challenge.name !== expected) {
@@ -171,7 +189,11 @@ function onChallenge(config: HandshakeConfig, expected: string, body: Uint8Array
   const proof = digest(config.cookieFor(expected), challenge.challenge);
   const reply = encodeReply({ challenge: config.challenge, digest: proof });
   return [
-    { step: 'ack', peer: { name: expected, flags, creation: challenge.creation } },
+    {
+      step: 'ack',
+      peer: { name: expected, flags, creation: challenge.creation },
+      ...(given === undefined ? {} : { given }),
+    },
     [{ type: 'send', body: reply }],
   ];
 }
