@@ -1,6 +1,7 @@
 import { calls } from './calls.ts';
 import { cluster, clusterByName } from './cluster.ts';
 import { dnsInRegions, dnsInZones, gossiping } from './discovery.ts';
+import { global } from './global.ts';
 import { groups } from './groups.ts';
 import { handshake } from './handshake.ts';
 import { leaks } from './leaks.ts';
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   cluster,
   clusterByName,
   groups,
+  global,
   pubsub,
   pubsubFar,
   gossiping,
