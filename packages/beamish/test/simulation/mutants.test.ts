@@ -13,10 +13,11 @@ test('there are ten or more, and the place of each is in the source once', () =>
 
 const sim = join(import.meta.dirname, '../../../../scripts/sim.ts');
 
-/** The two that are found soonest; all of them with `npm run sim -- --mutant NAME`. */
+/** Those that are found soonest; all of them with `npm run sim -- --mutant NAME`. */
 for (const [name, scenario] of [
   ['groups-lost-sync', 'groups'],
   ['broadcast-to-oneself', 'pubsub'],
+  ['global-locks-of-the-dead', 'global'],
 ] as const) {
   test(`${name} is found within 20 schedules`, async () => {
     const env = { ...process.env };
