@@ -252,6 +252,27 @@ export const mutants: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'one-child-too-many',
+    what: 'a dynamic supervisor starts one child more than it may have',
+    file: 'process/dynamic-supervisor.ts',
+    find: /this\.#children\.size >= this\.#spec\.maxChildren/,
+    replace: 'this.#children.size > this.#spec.maxChildren',
+  },
+  {
+    name: 'one-restart-too-many',
+    what: 'a supervisor restarts once more than it may',
+    file: 'process/supervisor-core.ts',
+    find: /if \(restarts\.length > state\.maxRestarts\)/,
+    replace: 'if (restarts.length > state.maxRestarts + 1)',
+  },
+  {
+    name: 'key-looked-at-late',
+    what: 'a process starts under a key before it is seen that another has it',
+    file: 'process/via.ts',
+    find: /if \(owner === undefined\) return;/,
+    replace: 'if (owner !== null) return;',
+  },
+  {
     name: 'takeover-forgotten',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',

@@ -8,6 +8,7 @@ import { leaks } from './leaks.ts';
 import { links } from './links.ts';
 import { machines } from './machines.ts';
 import { pubsub, pubsubFar } from './pubsub.ts';
+import { registry } from './registry.ts';
 import type { Scenario } from './scenario.ts';
 import { supervision } from './supervision.ts';
 import { tables } from './tables.ts';
@@ -33,4 +34,5 @@ export const scenarios: readonly Scenario[] = [
   leaks,
   tables,
   tasks,
+  registry,
 ];
