@@ -383,7 +383,7 @@ async function register(
     // As a BEAM without port mapper: random, and not one of the small numbers of old formats (protocols 1.3).
     return { registration: undefined, creation: (world.random.uint32() | 4) >>> 0 };
   }
-  const { host, port, embedded, bind } = epmd;
+  const { host, port, embedded, bind, boundOnPurpose } = epmd;
   return await Registration.start({
     world,
     logger,
@@ -395,7 +395,7 @@ async function register(
     port,
     embedded,
     bind,
-    open: !isLoopback(settings.host),
+    open: boundOnPurpose || !isLoopback(settings.host),
     setupTime,
   });
 }

@@ -20,7 +20,7 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly listen: boolean;
-  readonly epmd: Required<EpmdOptions> | undefined;
+  readonly epmd: EpmdSettings | undefined;
   readonly resolve: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
   readonly tls: TlsFiles | TlsOptions | undefined;
   readonly tickTime: number;
@@ -30,6 +30,12 @@ export interface Settings {
   readonly maxFrameBytes: number;
   readonly maxMessageBytes: number;
   readonly maxPending: number;
+}
+
+interface EpmdSettings extends Required<EpmdOptions> {
+  readonly bind: readonly string[];
+  /** Where it listens was said: there whoever comes is answered. */
+  readonly boundOnPurpose: boolean;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -141,15 +147,27 @@ function ownName(name: unknown, faults: string[]): NameParts {
   return { name: 'invalid', host: '127.0.0.1' };
 }
 
-function epmdOf(options: EpmdOptions, faults: string[]): Required<EpmdOptions> {
+function epmdOf(options: EpmdOptions, faults: string[]): EpmdSettings {
   // As every program of Erlang; it concerns the machine, not this program.
   const port = options.port ?? Number(process.env['ERL_EPMD_PORT'] || DEFAULT_EPMD_PORT);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) faults.push(`epmd.port: ${port} is no port`);
-  const { host = '127.0.0.1', embedded = 'auto', bind = '0.0.0.0' } = options;
+  const { host = '127.0.0.1', embedded = 'auto' } = options;
+  const said = options.bind ?? epmdAddresses(process.env['ERL_EPMD_ADDRESS'] ?? '');
+  const bind = said === undefined ? ['0.0.0.0'] : [said].flat();
   if (!['auto', 'never', 'always'].includes(embedded))
     faults.push(`epmd.embedded: must be auto, never or always, not ${embedded}`);
-  if (!isIpAddress(bind)) faults.push(`epmd.bind: ${JSON.stringify(bind)} is no IP address`);
-  return { port, host, embedded, bind };
+  const source = options.bind === undefined ? 'the variable ERL_EPMD_ADDRESS' : 'epmd.bind';
+  if (bind.length === 0) faults.push('epmd.bind: wants an IP address');
+  for (const each of bind) if (!isIpAddress(each)) faults.push(`${source}: ${JSON.stringify(each)} is no IP address`);
+  return { port, host, embedded, bind, boundOnPurpose: said !== undefined };
+}
+
+/** As epmd reads it: a list, to which loopback is added, since the nodes of this machine register there (protocols 1.1). */
+function epmdAddresses(variable: string): readonly string[] | undefined {
+  const addresses = variable.split(/[\s,]+/).filter((address) => address !== '');
+  if (addresses.length === 0) return undefined;
+  const all = addresses.includes('0.0.0.0') || addresses.includes('::');
+  return all ? addresses : [...new Set(['127.0.0.1', ...addresses])];
 }
 
 function withLogger(world: World, logger: Logger): World {

@@ -18,10 +18,11 @@ export interface EpmdOptions {
    */
   readonly embedded?: 'auto' | 'never' | 'always';
   /**
-   * The address the embedded port mapper binds. On the default it answers machines other than this one only when this
-   * node itself listens on more than loopback. @default '0.0.0.0', as epmd does
+   * The addresses that the embedded port mapper binds. On 0.0.0.0 by default it answers machines other than this one only when
+   * this node itself listens on more than loopback.
+   * @default the variable ERL_EPMD_ADDRESS and 127.0.0.1, else '0.0.0.0', as epmd does
    */
-  readonly bind?: string;
+  readonly bind?: string | readonly string[];
 }
 
 export interface NodeOptions {

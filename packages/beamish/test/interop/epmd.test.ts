@@ -46,6 +46,42 @@ test(
 );
 
 test(
+  row('1.5', 'epmd and us', 'ERL_EPMD_ADDRESS: the same addresses answer, and a node on one of them is found'),
+  options,
+  async (t) => {
+    const before = process.env['ERL_EPMD_ADDRESS'];
+    process.env['ERL_EPMD_ADDRESS'] = '127.0.0.2';
+    t.after(async () => {
+      if (before === undefined) delete process.env['ERL_EPMD_ADDRESS'];
+      else process.env['ERL_EPMD_ADDRESS'] = before;
+    });
+    const cluster = await testCluster(t);
+    const port = cluster.epmdPort;
+    const served = async (): Promise<boolean[]> =>
+      await Promise.all(
+        ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((host) =>
+          epmdNames(world, { host, port }).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      );
+    const epmd = startChild(requirePeer('epmd'), ['-port', String(port)], { t });
+    await eventually(async () => (await served())[0]);
+    const theirs = await served();
+    await epmd.stop();
+    assert.deepEqual(theirs, [true, true, false]);
+    const a = await cluster.start('a@127.0.0.2', { cookie });
+    assert.deepEqual(await served(), theirs);
+    const beam = await Beam.start({ name: 'beam@127.0.0.2', cookie, epmdPort: port, t });
+    assert.equal(await beam.eval(`net_adm:ping('a@127.0.0.2')`), 'pong');
+    a.node.disconnect('beam@127.0.0.2');
+    await eventually(() => a.node.nodes().length === 0);
+    assert.equal(await a.node.at('beam@127.0.0.2').ping(), true);
+  },
+);
+
+test(
   row('1.5', 'erl and us', 'real nodes and epmd -names use our port mapper, and find the node that takes over'),
   options,
   async (t) => {

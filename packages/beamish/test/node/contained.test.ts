@@ -71,7 +71,7 @@ test('a fault while the port mapper is asked: the connection is closed, told onc
   const server = await EpmdServer.start({
     world: { ...world, random },
     refusals,
-    bind: '0.0.0.0',
+    bind: ['0.0.0.0'],
     port: 1,
     open: true,
   });

@@ -60,6 +60,64 @@ test('nodes on several loopback addresses find each other', options, async (t) =
   assert.equal((await epmdNames(world, { host: '127.0.0.3', port: cluster.epmdPort })).length, 2);
 });
 
+test(
+  'ERL_EPMD_ADDRESS: the embedded port mapper listens there and on loopback, and nowhere else',
+  options,
+  async (t) => {
+    const before = process.env['ERL_EPMD_ADDRESS'];
+    t.after(() => {
+      if (before === undefined) delete process.env['ERL_EPMD_ADDRESS'];
+      else process.env['ERL_EPMD_ADDRESS'] = before;
+    });
+    const cluster = await testCluster(t);
+    const answers = async (host: string): Promise<boolean> =>
+      epmdNames(world, { host, port: cluster.epmdPort }).then(
+        (found) => found.length > 0,
+        (error: unknown) => !isBeamishError(error, 'epmd_failed'),
+      );
+    const served = async (): Promise<boolean[]> =>
+      Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'].map(answers));
+    const cases: [string, boolean[]][] = [
+      ['', [true, true, true, true]],
+      ['127.0.0.2,127.0.0.3', [true, true, true, false]],
+      [' 127.0.0.3 ', [true, false, true, false]],
+      ['127.0.0.1', [true, false, false, false]],
+      ['0.0.0.0', [true, true, true, true]],
+    ];
+    for (const [variable, expected] of cases) {
+      process.env['ERL_EPMD_ADDRESS'] = variable;
+      const { node } = await cluster.start('a@127.0.0.1');
+      assert.deepEqual(await served(), expected, variable);
+      await node.stop();
+    }
+    process.env['ERL_EPMD_ADDRESS'] = '127.0.0.1,localhost';
+    await assert.rejects(
+      cluster.start('a@127.0.0.1'),
+      (error) => isBeamishError(error, 'option_invalid') && /ERL_EPMD_ADDRESS: "localhost"/.test(error.message),
+    );
+    // What the program says goes before it. One that is taken leaves none of the others bound.
+    const own = { port: cluster.epmdPort, bind: ['127.0.0.3', '127.0.0.4'], host: '127.0.0.3' };
+    const { node } = await cluster.start('a@127.0.0.3', { epmd: own });
+    assert.deepEqual(await served(), [false, false, true, true]);
+    const clash = { ...own, bind: ['127.0.0.2', '127.0.0.4'], host: '127.0.0.2', embedded: 'always' as const };
+    await assert.rejects(cluster.start('a@127.0.0.2', { epmd: clash }), (error) =>
+      isBeamishError(error, 'address_in_use'),
+    );
+    assert.deepEqual(await served(), [false, false, true, true]);
+    await node.stop();
+  },
+);
+
+test('nodes of one name on several loopback addresses, each with a port mapper of its own', options, async (t) => {
+  const cluster = await testCluster(t);
+  const start = (host: string): ReturnType<typeof cluster.start> =>
+    cluster.start(`telemetry@${host}`, { epmd: { port: cluster.epmdPort, host, bind: host } });
+  const nodes = [await start('127.0.0.2'), await start('127.0.0.3'), await start('127.0.0.4')];
+  for (const { node } of nodes)
+    for (const other of nodes) if (other.node !== node) assert.equal(await node.at(other.node.name).ping(), true);
+  assert.ok(nodes.every(({ node }) => node.statistics().servesEpmd));
+});
+
 test('what answers on the port is no port mapper', options, async (t) => {
   const port = await freePort();
   const server = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'));

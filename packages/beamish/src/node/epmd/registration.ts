@@ -16,7 +16,7 @@ export interface RegistrationOptions {
   readonly host: string;
   readonly port: number;
   readonly embedded: 'auto' | 'never' | 'always';
-  readonly bind: string;
+  readonly bind: readonly string[];
   /** Whether an embedded port mapper answers other machines. */
   readonly open: boolean;
   readonly setupTime: number;

@@ -13,7 +13,8 @@ const REQUEST_TIME = 5000;
 export interface EpmdServerOptions {
   readonly world: World;
   readonly refusals: Refusals;
-  readonly bind: string;
+  /** The addresses to listen on. */
+  readonly bind: readonly string[];
   readonly port: number;
   /** Whether other machines are answered. */
   readonly open: boolean;
@@ -25,7 +26,7 @@ export class EpmdServer {
   readonly #refusals: Refusals;
   readonly #sockets = new Set<Socket>();
   #state: EpmdServerState;
-  #listener: Listener | undefined;
+  readonly #listeners: Listener[] = [];
   #lastConnection = 0;
 
   private constructor(options: EpmdServerOptions) {
@@ -34,16 +35,24 @@ export class EpmdServer {
     this.#state = epmdServer(options.port, options.open);
   }
 
-  /** @throws BeamishError `address_in_use` when something serves the port already. */
+  /** @throws BeamishError `address_in_use` when something serves the port on one of the addresses already. */
   static async start(options: EpmdServerOptions): Promise<EpmdServer> {
     const server = new EpmdServer(options);
-    const { bind: host, port } = options;
-    server.#listener = await options.world.network.listen({ host, port }, (socket) => server.#accept(socket));
+    const { bind, port, world } = options;
+    try {
+      // One after another: who has the first of them has the port, as long as all bind the same.
+      for (const host of bind) {
+        server.#listeners.push(await world.network.listen({ host, port }, (socket) => server.#accept(socket)));
+      }
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
   async stop(): Promise<void> {
-    const closed = this.#listener?.close();
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }

@@ -61,7 +61,7 @@ export const epmdServer: Target = {
 async function serve(input: Uint8Array, how: Cut): Promise<string> {
   const world = fakeWorld();
   const refusals = new Refusals(silent, world.clock);
-  const server = await EpmdServer.start({ world, refusals, bind: '0.0.0.0', port: 4369, open: true });
+  const server = await EpmdServer.start({ world, refusals, bind: ['0.0.0.0'], port: 4369, open: true });
   const sockets = ['127.0.0.1', '127.0.0.1', '10.0.0.1', '127.0.0.1'].map((remote) => new FakeSocket(remote));
   const accepted = new Set<FakeSocket>();
   const script = new Script(input);
