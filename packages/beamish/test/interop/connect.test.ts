@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
 import { NODE_HIDDEN, aliveRequest } from '../../src/node/epmd/codec.ts';
-import { NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
+import { MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
-import { atom, formatTerm } from '../../src/term/index.ts';
+import { atom, charlist, formatTerm, tuple } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
@@ -255,5 +255,76 @@ test(
     assert.equal(messages(hidden), 0);
     assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
     assert.deepEqual([...visible.warnings(), ...hidden.warnings()], []);
+  },
+);
+
+test(
+  row(
+    '2.4 A1',
+    'erl to us',
+    'a BEAM that dials announces all that we use, and the digest of the mandatory flags as bit 26',
+  ),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
+    const [info] = a.node.nodes();
+    assert.equal(info?.direction, 'in');
+    assert.equal(info.flags, OWN_FLAGS, 'what both have is all that we have');
+    assert.equal(MANDATORY_25_DIGEST, 1n << 26n);
+    assert.equal(info.flags & MANDATORY_25_DIGEST, MANDATORY_25_DIGEST);
+  },
+);
+
+test(
+  row('5.1', 'us to erl', 'net_kernel, rex, logger_proxy and user of a BEAM take what we send them'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { runtime } = a.node;
+    const named = (name: string): { name: string; node: string } => ({ name, node: beam.name });
+    const ask = async (name: string, request: Term): Promise<string> =>
+      formatTerm(await runtime.call(named(name), request));
+    assert.equal(await ask('net_kernel', tuple(atom('is_auth'), atom(a.node.name))), 'yes');
+    const sum = [atom('erlang'), atom('+'), [1, 2], atom('user')];
+    assert.equal(await ask('rex', tuple(atom('call'), ...sum)), '3');
+    assert.equal(await ask('rex', tuple(atom('block_call'), ...sum)), '3');
+    const got: string[] = [];
+    const { pid } = runtime.spawn({ handle: (message) => void got.push(formatTerm(message)) });
+    runtime.send(named('rex'), tuple(pid, atom('features_request')), pid);
+    await eventually(() => got[0] === "{features_reply,'beam@127.0.0.1',[erpc]}");
+    const print = tuple(atom('put_chars'), atom('unicode'), 'printed by us\n');
+    runtime.send(named('user'), tuple(atom('io_request'), pid, 7, print), pid);
+    await eventually(() => got[1] === '{io_reply,7,ok}');
+    await beam.child.waitForOutput(/printed by us/);
+    // Without our group leader in it: the handlers of OTP leave such events to that node.
+    const meta = new Map([[atom('time'), 0]]);
+    runtime.send(named('logger_proxy'), tuple(atom('log'), atom('error'), charlist('told ~p'), [1], meta), pid);
+    await beam.child.waitForOutput(/told 1/);
+    assert.equal(a.events.length, 1);
+  },
+);
+
+test(
+  row('3.1', 'us to erl', 'frames passed through, and our own with headers and fragments, are taken'),
+  options,
+  async (t) => {
+    const { beam, port } = await startBeam(t);
+    await beam.eval(`register(sink, spawn(fun() -> F = fun(F, Kept) -> receive {get, From} -> From ! {kept, lists:reverse(Kept)}, F(F, Kept);
+    B -> F(F, [byte_size(B) | Kept]) end end, F(F, []) end))`);
+    const kept = (): Promise<string> => beam.eval('sink ! {get, self()}, receive {kept, K} -> K end');
+    const raw = await Raw.connect(t, { name: beam.name, port }, OWN_FLAGS);
+    for (const size of [10, 300_000])
+      raw.send(tuple(6, raw.pid(1), atom(''), atom('sink')), { term: 'x'.repeat(size) });
+    await eventually(async () => (await kept()) === '[10,300000]');
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie, epmd: false, resolve: () => ({ host: '127.0.0.1', port }) });
+    for (const size of [11, 300_001, 65_536, 12])
+      a.node.runtime.send({ name: 'sink', node: beam.name }, 'x'.repeat(size));
+    await eventually(async () => (await kept()) === '[10,300000,11,300001,65536,12]');
   },
 );

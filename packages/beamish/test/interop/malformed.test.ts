@@ -100,7 +100,7 @@ test(
       ['bytes', new Float64Array([Number.NaN])],
     ] as const) {
       try {
-        assert.ok((await a.node.runtime.call(to, value as Term)) !== undefined, what);
+        assert.ok((await a.node.runtime.call(to, value)) !== undefined, what);
       } catch (error) {
         assert.ok(isBeamishError(error, 'term_not_encodable'), `${what}: ${String(error)}`);
         refused.push(what);

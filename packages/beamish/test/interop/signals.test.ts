@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
-import { OWN_FLAGS } from '../../src/node/flags.ts';
+import { ALIAS, OWN_FLAGS } from '../../src/node/flags.ts';
 import type { ProcessHandle, RemoteSpawnOptions } from '../../src/process/index.ts';
 import type { Pid, Term, Tuple } from '../../src/term/index.ts';
-import { Reference, atom, formatTerm, isTuple, tuple } from '../../src/term/index.ts';
+import { ImproperList, Reference, atom, formatTerm, isTuple, tuple } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
@@ -240,7 +240,7 @@ function trapping({ node }: TestNode): { handle: ProcessHandle; exits: string[] 
 }
 
 test(
-  row('3.5', 'us to erl', 'spawn_request with a link and a monitor: both sides’ ends are told; one given up ends'),
+  row('3.5 A7', 'us to erl', 'spawn_request with a link and a monitor: both sides’ ends are told; one given up ends'),
   options,
   async (t) => {
     const cluster = await testCluster(t);
@@ -308,5 +308,40 @@ test(
     assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
     assert.deepEqual(exits, ['normal']);
     assert.deepEqual(a.node.runtime.processes().find(({ pid }) => pid.equals(handle.pid))?.links, []);
+  },
+);
+
+test(
+  row(
+    'A2',
+    'us to erl',
+    'the hazard is real: without the flag ALIAS the reply to an alias never comes, that to a pid does',
+  ),
+  options,
+  async (t) => {
+    const { beam, port } = await startBeam(t);
+    await beam.eval(`register(echo, spawn(fun() -> F = fun(F) -> receive
+      {'$gen_call', From, Request} -> gen:reply(From, Request), F(F) end end, F(F) end))`);
+    for (const [flags, answers] of [
+      [OWN_FLAGS, ['alias', 'plain']],
+      [OWN_FLAGS & ~ALIAS, ['plain']],
+    ] as const) {
+      const raw = await Raw.connect(t, { name: beam.name, port }, flags);
+      const self = raw.pid(1);
+      const reference = new Reference(RAW, 5, [1, 2, 3]);
+      const ask = (tag: Term, request: string): void =>
+        raw.send(tuple(6, self, atom(''), atom('echo')), {
+          term: tuple(atom('$gen_call'), tuple(self, tag), request),
+        });
+      ask(new ImproperList([atom('alias')], reference), 'alias');
+      ask(reference, 'plain');
+      await eventually(() => raw.seen.some(({ payload }) => isTuple(payload, 2) && payload.at(1) === 'plain'));
+      assert.deepEqual(
+        raw.seen.map(({ payload }) => (payload as Tuple).at(1)),
+        answers,
+      );
+      raw.peer.socket.destroy();
+      await eventually(async () => (await beam.eval('nodes(hidden)')) === '[]');
+    }
   },
 );

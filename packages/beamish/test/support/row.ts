@@ -71,6 +71,18 @@ export const LATER: { readonly [section in Section]?: string } = {
   A12: 'presence is not built yet',
 };
 
+/** Where only one side can act, and why the other cannot. */
+export const ONE_WAY: { readonly [section in Section]?: { readonly [missing in Direction]?: string } } = {
+  '1.2': { 'to us': 'they come to our own port mapper: 1.5' },
+  '1.4': { 'to us': 'they come to our own port mapper: 1.5' },
+  '11.1': { 'to us': 'placement is computed, nobody is asked' },
+  A8: { 'to us': 'our net_kernel replies to the alias, as others do' },
+  A11: { 'to us': 'placement is computed, nobody is asked' },
+};
+
+/** Whether a peer acts on us, or we on a peer. */
+export type Direction = 'to us' | 'by us';
+
 export type Section = keyof typeof SECTIONS;
 /** Who acts on whom; `and` where both do. */
 export type Acting =
