@@ -1,20 +1,14 @@
 import { BeamishError } from '../error/index.ts';
-import { Pid, Tuple, atom, formatTerm, isAtom, isTuple, tuple } from '../term/index.ts';
-import type { Term } from '../term/index.ts';
-import type { ProcessBehaviour, ProcessContext } from './behaviour.ts';
-import { commandOf, runCommand } from './command.ts';
-import type { From } from './gen-server.ts';
+import { atom, tuple } from '../term/index.ts';
+import type { Pid, Term } from '../term/index.ts';
 import type { Kernel } from './kernel.ts';
-import type { Process } from './process.ts';
-import { SHUTDOWN, isNormalExit, reasonText } from './reason.ts';
+import { isNormalExit, reasonText } from './reason.ts';
 import { startProcess } from './server-start.ts';
-import { shutDownChild } from './shut-down.ts';
+import { SupervisorBase, SupervisorHandle } from './supervisor-base.ts';
+import type { ChildInfo } from './supervisor-base.ts';
 import { countRestart } from './supervisor-core.ts';
 import { checkChild, checkLimits } from './supervisor-spec.ts';
 import type { ChildSpec, SupervisorOptions } from './supervisor-spec.ts';
-import type { ChildCounts, ChildInfo } from './supervisor.ts';
-import { answerGenEvent, handleSystem, isSystemMessage } from './system.ts';
-import type { SystemHost } from './system.ts';
 
 export interface DynamicSupervisorSpec {
   /** More children than this are refused; those that are being restarted count. @default Infinity */
@@ -34,50 +28,19 @@ interface Child {
   pid: Pid | undefined;
 }
 
-/** A running dynamic supervisor (Elixir `DynamicSupervisor`): children come and go, each on its own. */
-export class DynamicSupervisorRef implements AsyncDisposable {
-  readonly pid: Pid;
-  readonly #kernel: Kernel;
-
-  /** @internal */
-  constructor(kernel: Kernel, pid: Pid) {
-    this.#kernel = kernel;
-    this.pid = pid;
-  }
-
+/** A running dynamic supervisor (Elixir `DynamicSupervisor`): children come and go, each on its own. `stop` ends them all at once. */
+export class DynamicSupervisorRef extends SupervisorHandle<DynamicHost> {
   /**
    * Starts a child and waits for its `init`; one after the other, as in OTP. Rejects with what its start failed with, and
    * with `call_rejected`, its `details.reason` the atom `max_children`, when there are `maxChildren` already.
    */
   startChild(spec: DynamicChildSpec): Promise<Pid> {
-    return this.#run((host) => host.startChild(spec));
+    return this.run((host) => host.startChild(spec));
   }
 
   /** Stops a child for good. Rejects with `noproc` when it is none (OTP `{error, not_found}`). */
   terminateChild(pid: Pid): Promise<void> {
-    return this.#run((host) => host.terminateChild(pid));
-  }
-
-  /** In the order of their first start. */
-  whichChildren(): Promise<readonly ChildInfo[]> {
-    return this.#run((host) => Promise.resolve(host.infos()));
-  }
-
-  countChildren(): Promise<ChildCounts> {
-    return this.#run((host) => Promise.resolve(host.counts()));
-  }
-
-  /** Ends the supervisor and its children, all at once. Resolves when it is gone; idempotent. */
-  stop(): Promise<void> {
-    return new Promise((resolve) => this.#kernel.shutDown(this.pid, resolve));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
-  }
-
-  #run<T>(run: (host: DynamicHost) => Promise<T>): Promise<T> {
-    return runCommand(this.#kernel, this.pid, run);
+    return this.run((host) => host.terminateChild(pid));
   }
 }
 
@@ -89,42 +52,20 @@ class Retry {
   }
 }
 
-const GEN_CALL = atom('$gen_call');
-
-class DynamicHost implements ProcessBehaviour, SystemHost {
-  readonly moduleName = 'supervisor';
-  readonly title: string;
-  readonly #kernel: Kernel;
+class DynamicHost extends SupervisorBase {
   readonly #spec: Required<DynamicSupervisorSpec>;
   readonly #children = new Set<Child>();
   readonly #byPid = new Map<string, Child>();
   #restarts: readonly number[] = [];
-  #self: ProcessContext | undefined;
 
   constructor(kernel: Kernel, spec: Required<DynamicSupervisorSpec>, title: string) {
-    this.#kernel = kernel;
+    super(kernel, title);
     this.#spec = spec;
-    this.title = title;
   }
 
-  init(self: ProcessContext): void {
-    this.#self = self;
-  }
-
-  async handle(message: Term): Promise<void> {
-    const self = this.#context as Process;
-    if ((message as unknown) instanceof Retry) await this.#restart((message as unknown as Retry).child);
-    else if (isTuple(message, 3) && message.at(0) === GEN_CALL && isTuple(message.at(1), 2)) {
-      const from = message.at(1) as From;
-      const command = commandOf<DynamicHost>(message.at(2));
-      await command?.carryOut(this);
-      this.#kernel.reply(from, command === undefined ? this.#answer(message.at(2)) : atom('ok'), self);
-    } else if (isSystemMessage(message)) handleSystem(this.#kernel, self, this, message);
-    else {
-      const asked = message instanceof Tuple ? answerGenEvent(message) : undefined;
-      if (asked !== undefined) this.#kernel.reply(asked.from, asked.reply, self);
-      else self.logger.warn({ message: formatTerm(message, { maxLength: 200 }) }, `${this.title}: message not handled`);
-    }
+  override handle(message: Term): void | Promise<void> {
+    const own: unknown = message;
+    return own instanceof Retry ? this.#restart(own.child) : super.handle(message);
   }
 
   async exit(from: Pid, reason: Term): Promise<void> {
@@ -135,7 +76,7 @@ class DynamicHost implements ProcessBehaviour, SystemHost {
     const { restart = 'permanent' } = child.spec;
     const normal = isNormalExit(reason);
     if (!normal || restart === 'permanent') {
-      this.#context.logger.warn(
+      this.context.logger.warn(
         { child: child.spec.id, pid: from.toString(), reason: reasonText(reason) },
         `${this.title}: child ${titleOf(child)} ended (${reasonText(reason)})${restart === 'temporary' ? '' : ', restarting'}`,
       );
@@ -152,7 +93,7 @@ class DynamicHost implements ProcessBehaviour, SystemHost {
   state(): Term {
     const { maxChildren, maxRestarts, maxSeconds } = this.#spec;
     const max = maxChildren === Infinity ? atom('infinity') : maxChildren;
-    return { max_children: max, intensity: maxRestarts, period: maxSeconds, children: this.#whichTerm() };
+    return { max_children: max, intensity: maxRestarts, period: maxSeconds, children: this.childrenTerm() };
   }
 
   // --- commands ---
@@ -179,7 +120,7 @@ class DynamicHost implements ProcessBehaviour, SystemHost {
     this.#children.delete(child);
   }
 
-  infos(): ChildInfo[] {
+  children(): ChildInfo[] {
     return Array.from(this.#children, ({ spec, pid }) => ({
       id: spec.id ?? 'undefined',
       pid,
@@ -188,73 +129,37 @@ class DynamicHost implements ProcessBehaviour, SystemHost {
     }));
   }
 
-  counts(): ChildCounts {
-    const specs = this.#children.size;
-    const supervisors = [...this.#children].filter(({ spec }) => spec.type === 'supervisor').length;
-    return { specs, active: this.#byPid.size, supervisors, workers: specs - supervisors };
-  }
-
-  #answer(request: Term): Term {
-    if (isAtom(request, 'which_children')) return this.#whichTerm();
-    if (isAtom(request, 'count_children')) {
-      return Object.entries(this.counts()).map(([key, count]) => tuple(atom(key), count as number));
-    }
-    return tuple(atom('error'), atom('badarg'));
-  }
-
   /** `{undefined, Pid | restarting, Type, Modules}`, as for `simple_one_for_one`. */
-  #whichTerm(): Term {
-    return this.infos().map(({ pid, type }) => tuple(undefined, pid ?? atom('restarting'), atom(type), []));
+  protected childrenTerm(): Term {
+    return this.children().map(({ pid, type }) => tuple(undefined, pid ?? atom('restarting'), atom(type), []));
   }
 
   // --- children ---
 
   async #start(child: Child): Promise<Pid> {
-    const result = await child.spec.start(this.#kernel.runtime, { supervisor: this.#context.pid });
-    const pid = result instanceof Pid ? result : result.pid;
-    if (pid === undefined)
-      throw new BeamishError(
-        'option_invalid',
-        `${titleOf(child)}: start gave no pid: return the process that it started`,
-      );
+    const pid = await this.startLinked(titleOf(child), child.spec);
     child.pid = pid;
     this.#byPid.set(pid.key, child);
-    const process = this.#kernel.find(pid);
-    if (process !== undefined) process.parent ??= this.#context.pid;
-    this.#context.link(pid);
     return pid;
   }
 
   async #restart(child: Child): Promise<void> {
     const { maxRestarts, maxSeconds } = this.#spec;
-    this.#restarts = countRestart(this.#restarts, this.#kernel.clock.monotonicTime(), maxSeconds * 1000);
+    this.#restarts = countRestart(this.#restarts, this.kernel.clock.monotonicTime(), maxSeconds * 1000);
     if (this.#restarts.length > maxRestarts) {
-      this.#context.logger.error(
-        { child: child.spec.id },
-        `supervisor ${this.title} gives up: more than ${maxRestarts} restarts within ${maxSeconds} s`,
-      );
-      this.#context.exit(SHUTDOWN);
+      this.giveUp(titleOf(child), maxRestarts, maxSeconds * 1000);
       return;
     }
     try {
       await this.#start(child);
     } catch (error) {
-      this.#context.logger.error({ err: error }, `${this.title}: child ${titleOf(child)} could not be restarted`);
-      this.#context.send(this.#context.pid, new Retry(child) as unknown as Term);
+      this.context.logger.error({ err: error }, `${this.title}: child ${titleOf(child)} could not be restarted`);
+      this.context.send(this.context.pid, new Retry(child) as unknown as Term);
     }
   }
 
   async #shutDown(child: Child): Promise<void> {
-    if (child.pid === undefined) return;
-    const { type, shutdown = type === 'supervisor' ? Infinity : 5000 } = child.spec;
-    await shutDownChild(this.#kernel, this.#context, child.pid, shutdown, (waited) => {
-      this.#context.logger.warn(`${this.title}: child ${titleOf(child)} did not end within ${waited} ms and is killed`);
-    });
-  }
-
-  get #context(): ProcessContext {
-    if (this.#self === undefined) throw new BeamishError('closed', `supervisor ${this.title} has not started`);
-    return this.#self;
+    if (child.pid !== undefined) await this.shutDown(titleOf(child), child.pid, child.spec);
   }
 }
 

@@ -9,7 +9,7 @@ import type { CallOptions } from './calls.ts';
 import { PROCESS_EXIT } from './diagnostics.ts';
 import type { ProcessExit } from './diagnostics.ts';
 import { Process } from './process.ts';
-import type { InternalSpawnOptions } from './process.ts';
+import type { InternalSpawnOptions } from './spawn-options.ts';
 import { ExitWith, NOCONNECTION, NOPROC, SHUTDOWN, reasonOf } from './reason.ts';
 import { References, aliasOf } from './references.ts';
 import type { Entry } from './references.ts';

@@ -1,13 +1,17 @@
 import { BeamishError } from '../error/index.ts';
 import type { Contract } from '../schema/index.ts';
-import { Tuple, atom, tuple, formatTerm } from '../term/index.ts';
+import { Tuple, atom } from '../term/index.ts';
 import type { Pid, Reference, Term } from '../term/index.ts';
 import type { Logger, SleepOptions, Timer, World } from '../world/index.ts';
-import type { ProcessBehaviour, ProcessContext, ProcessInfo, SpawnOptions } from './behaviour.ts';
+import type { ProcessBehaviour, ProcessContext, ProcessInfo } from './behaviour.ts';
 import type { CallOptions } from './calls.ts';
+import { reportCrash } from './crash-report.ts';
+import { ExitMessage, isForSuspended } from './exit-message.ts';
+import type { Item } from './exit-message.ts';
 import { Links } from './links.ts';
 import { Mailbox } from './mailbox.ts';
-import { KILL, KILLED, NORMAL, reasonText } from './reason.ts';
+import { OwnTimers } from './own-timers.ts';
+import { KILL, KILLED, NORMAL } from './reason.ts';
 import type { Kernel } from './kernel.ts';
 import { NumberMap } from './number-map.ts';
 import type { Entry } from './references.ts';
@@ -15,50 +19,14 @@ import type { RemoteWatch } from './remote-watches.ts';
 import type { Runtime } from './runtime.ts';
 import type { Runnable } from './scheduler.ts';
 import type { ServerRef } from './server-ref.ts';
-import { isSystemMessage } from './system.ts';
+import type { InternalSpawnOptions, StartFailure } from './spawn-options.ts';
+import { isThenable } from './thenable.ts';
 import type { Via } from './via.ts';
 import type { Destination, NamedProcess } from './signal.ts';
 
-/** How a start ended; told once. */
-export interface StartFailure {
-  readonly reason: Term;
-  readonly error: unknown;
-}
-
-/** What only this folder gives to a new process. */
-export interface InternalSpawnOptions extends SpawnOptions {
-  /** Told once, when `init` is done or has failed. A failure is then not reported to the log: whoever asked has it. */
-  readonly onStarted?: (failure: StartFailure | undefined) => void;
-  /** The runtime's own process, which only `stop` ends. */
-  readonly root?: boolean;
-}
-
-const EXIT = atom('EXIT');
 const INIT = atom('init');
 
-/** An exit signal in the mailbox; in its place among the messages, as OTP has it. */
-class ExitMessage {
-  readonly from: Pid;
-  readonly reason: Term;
-  /** Whether it is an order of the parent to shut down. */
-  readonly order: boolean;
-  constructor(from: Pid, reason: Term, order: boolean) {
-    this.from = from;
-    this.reason = reason;
-    this.order = order;
-  }
-}
-
-/** sys.erl: suspend_loop/6. */
-function isForSuspended(item: Term | ExitMessage): boolean {
-  return item instanceof ExitMessage ? item.order : isSystemMessage(item);
-}
-
 type State = 'starting' | 'idle' | 'running' | 'terminating' | 'ended';
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-}
 
 /** One process: its mailbox and its life. Names, references and routing are the runtime's. */
 export class Process implements ProcessContext, Runnable {
@@ -77,8 +45,8 @@ export class Process implements ProcessContext, Runnable {
   endings: Set<() => void> | undefined;
   readonly #kernel: Kernel;
   readonly #behaviour: ProcessBehaviour;
-  readonly #mailbox = new Mailbox<Term | ExitMessage>();
-  readonly #timers = new Set<Timer>();
+  readonly #mailbox = new Mailbox<Item>();
+  readonly #timers = new OwnTimers();
   /** Linked from the start; when the start fails it is told by that alone, not by an exit signal too. */
   readonly #starter: Pid | undefined;
   #onStarted: ((failure: StartFailure | undefined) => void) | undefined;
@@ -89,9 +57,9 @@ export class Process implements ProcessContext, Runnable {
   #trapExit: boolean;
   #exiting: { readonly reason: Term } | undefined;
   #handled = 0;
-  #current: Term | ExitMessage;
+  #current: Item;
   /** While it is suspended: the messages that wait for `resume`, in their order. */
-  #held: (Term | ExitMessage)[] | undefined;
+  #held: Item[] | undefined;
   #logger: Logger | undefined;
   #abort: AbortController | undefined;
 
@@ -289,7 +257,7 @@ export class Process implements ProcessContext, Runnable {
       return undefined;
     }
     if (this.#behaviour.exit !== undefined) return this.#behaviour.exit(exit.from, exit.reason, this);
-    return this.#behaviour.handle(tuple(EXIT, exit.from, exit.reason), this);
+    return this.#behaviour.handle(exit.toTerm(), this);
   }
 
   /** After a handler: ends if it asked to. */
@@ -337,31 +305,16 @@ export class Process implements ProcessContext, Runnable {
     if (this.#state !== 'running') return;
     const reason = this.#kernel.reasonFor(error);
     const tell = this.#onStarted;
-    if (tell === undefined) this.#report(reason, error);
+    if (tell === undefined) reportCrash(this, this.#current, reason, error);
     this.finish(reason, error);
   };
 
   readonly #crash = (error: unknown): void => {
     if (this.#state !== 'running') return;
     const reason = this.#kernel.reasonFor(error);
-    this.#report(reason, error);
+    reportCrash(this, this.#current, reason, error);
     this.#terminate(reason);
   };
-
-  /** OTP's crash report: once, by the process that fails. */
-  #report(reason: Term, error: unknown): void {
-    const last =
-      this.#current instanceof ExitMessage ? tuple(EXIT, this.#current.from, this.#current.reason) : this.#current;
-    this.logger.error(
-      {
-        err: error,
-        reason: reasonText(reason),
-        ...(this.label === undefined ? {} : { label: this.label }),
-        ...(last === undefined ? {} : { lastMessage: formatTerm(last, { maxLength: 200 }) }),
-      },
-      `process ${this.name ?? this.label ?? this.pid.toString()} crashed: ${reasonText(reason)}`,
-    );
-  }
 
   #terminate(reason: Term): void {
     this.#state = 'terminating';
@@ -372,7 +325,7 @@ export class Process implements ProcessContext, Runnable {
     const failed = (error: unknown): void => {
       if (this.ended) return;
       const worse = this.#kernel.reasonFor(error);
-      this.#report(worse, error);
+      reportCrash(this, this.#current, worse, error);
       this.finish(worse, error);
     };
     try {
@@ -392,8 +345,7 @@ export class Process implements ProcessContext, Runnable {
     this.#mailbox.clear();
     this.#held = undefined;
     this.#current = undefined;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     if (this.#onStarted !== undefined && this.#starter !== undefined) this.links.unlink(this.#starter);
     this.#kernel.ended(this, reason);
     const tell = this.#onStarted;
@@ -440,7 +392,7 @@ export class Process implements ProcessContext, Runnable {
   demonitor(reference: Reference, options: { readonly flush?: boolean } = {}): void {
     this.#kernel.demonitor(reference, this);
     if (options.flush !== true) return;
-    const isDown = (item: Term | ExitMessage): boolean =>
+    const isDown = (item: Item): boolean =>
       item instanceof Tuple && item.elements.length === 5 && reference.equals(item.elements[1]);
     if (!this.#mailbox.removeFirst(isDown)) this.#held = this.#held?.filter((item) => !isDown(item));
   }
@@ -465,18 +417,7 @@ export class Process implements ProcessContext, Runnable {
 
   sendAfter(delay: number, to: Destination | string | Via, message: Term): Timer {
     if (this.ended) return { cancel() {} };
-    const timer = this.world.clock.setTimer(delay, () => {
-      this.#timers.delete(handle);
-      this.send(to, message);
-    });
-    const handle: Timer = {
-      cancel: () => {
-        this.#timers.delete(handle);
-        timer.cancel();
-      },
-    };
-    this.#timers.add(handle);
-    return handle;
+    return this.#timers.set(this.world.clock, delay, () => this.send(to, message));
   }
 
   sleep(delay: number, options: SleepOptions = {}): Promise<void> {

@@ -10,6 +10,7 @@ import type { From, ServerHost } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { CALLBACK_NAMES, NO_REPLY, RESERVED_NAMES } from './server-ref.ts';
+import { isThenable } from './thenable.ts';
 import { answerGenEvent, handleSystem, isSystemMessage } from './system.ts';
 
 type Method = (...args: Term[]) => unknown;
@@ -88,10 +89,6 @@ function behindSchema(name: string, method: Method, contract: Contract): Method 
 
 function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 /** Turns the messages of a process into method calls of a `GenServer`, and their results into replies. */

@@ -3,7 +3,7 @@ import type { Pid, Term } from '../term/index.ts';
 import type { ProcessBehaviour, SpawnOptions } from './behaviour.ts';
 import type { GenServer, ServerClass } from './gen-server.ts';
 import type { Kernel } from './kernel.ts';
-import type { StartFailure } from './process.ts';
+import type { StartFailure } from './spawn-options.ts';
 import { ExitWith, KILL, reasonText } from './reason.ts';
 import { Server, methodsOf } from './server-host.ts';
 import type { ServerRef } from './server-ref.ts';
