@@ -35,9 +35,16 @@ export class Program<M extends Methods> implements AsyncDisposable {
   #last = 0;
   output = '';
 
-  constructor(file: string, flags: readonly string[], env: Readonly<Record<string, string>>) {
+  /** @param within a command that starts the program, in a network of its own for instance */
+  constructor(
+    file: string,
+    flags: readonly string[],
+    env: Readonly<Record<string, string>>,
+    within: readonly string[] = [],
+  ) {
     const child = fork(new URL(file, import.meta.url), {
-      execArgv: [...flags],
+      ...(within[0] === undefined ? {} : { execPath: within[0] }),
+      execArgv: within[0] === undefined ? [...flags] : [...within.slice(1), process.execPath, ...flags],
       env: { ...process.env, ...env },
       serialization: 'json',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -65,6 +72,12 @@ export class Program<M extends Methods> implements AsyncDisposable {
     this.#waiting.set(id, waiting);
     this.#child.send({ id, method, args } satisfies Request, (error) => error !== null && waiting.reject(error));
     return (await waiting.promise) as Awaited<ReturnType<M[K]>>;
+  }
+
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(`it could not be started:\n${this.output}`);
+    return pid;
   }
 
   /** By its pid. */

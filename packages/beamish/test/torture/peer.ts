@@ -5,7 +5,7 @@ import { GenServer } from '../../src/process/index.ts';
 import { PubSub } from '../../src/pubsub/index.ts';
 import { Node } from '../../src/node/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
-import { createLogger, realWorld } from '../../src/world/index.ts';
+import { createLogger, realWorld, type Address } from '../../src/world/index.ts';
 import { censusOf, differences, type Census, type Counted } from '../support/census.ts';
 import { countedWorld } from '../support/counted-world.ts';
 import { eventually } from '../support/eventually.ts';
@@ -46,7 +46,8 @@ const peers: Peer[] = [];
 /** The ends of functions that the subject has spawned here. */
 const lives = new Set<() => void>();
 
-async function start(names: readonly string[]): Promise<void> {
+/** @param far where the subject is, for a program in a network of its own, which has a port mapper of its own */
+async function start(names: readonly string[], far?: Address): Promise<void> {
   await Promise.all(
     names.map(async (name) => {
       const counted = countedWorld(realWorld({ logger: createLogger({ level: 'fatal' }) }));
@@ -54,7 +55,9 @@ async function start(names: readonly string[]): Promise<void> {
         name,
         cookie: COOKIE,
         world: counted.world,
-        epmd: { port: settings.epmdPort, embedded: 'never' },
+        plaintext: true,
+        epmd: { port: settings.epmdPort, embedded: far === undefined ? 'never' : 'auto' },
+        resolve: (name) => (name === SUBJECT ? far : undefined),
         // The subject is to notice first.
         tickTime: 4 * settings.tickTime,
         setupTime: 7000,
@@ -65,11 +68,16 @@ async function start(names: readonly string[]): Promise<void> {
       await node.spawn(Echo, [groups], { name: 'echo' });
       node.runtime.spawn({ handle() {} }, { name: 'hole' });
       node.expose('torture', { live: () => new Promise<Term>((resolve) => void lives.add(() => resolve('over'))) });
-      const peer: Peer = { node, counted, groups, pubsub, census: {} };
-      peer.census = censusOf(peer);
-      peers.push(peer);
+      peers.push({ node, counted, groups, pubsub, census: {} });
     }),
   );
+  for (const peer of peers) {
+    // Who has asked its port mapper is gone.
+    await eventually(() => !peer.counted.timers().some((where) => where.startsWith('epmd/server')), {
+      timeout: 10_000,
+    });
+    peer.census = censusOf(peer);
+  }
 }
 
 function find(name: string): Peer {

@@ -3,6 +3,7 @@ import { Beam } from '../interop/fixtures/beam.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { Program } from './ipc.ts';
+import { Line } from './line.ts';
 import type { PeerMethods } from './peer.ts';
 import { COOKIE, CROWD, SCOPE, SUBJECT } from './shared.ts';
 import type { SubjectMethods } from './subject.ts';
@@ -32,6 +33,8 @@ export interface TortureOptions {
   readonly ends: readonly End[];
   /** Whether a real `erl` takes part, once between two counts. */
   readonly beams: boolean;
+  /** Whether a program in a network of its own takes part, on a line that is cut. */
+  readonly far: boolean;
   /** How often handshakes that stop half-way come beside a meeting; from 0 to 1. */
   readonly annoyance: number;
   /** Below 1. */
@@ -62,7 +65,7 @@ export interface TortureResult {
 const TICK_TIME = 1600;
 
 export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const { lanes, nodes, segment, ends, beams, random, mutant } = options;
+  const { lanes, nodes, segment, ends, beams, far, random, mutant } = options;
   const epmdPort = await freePort();
   const env = {
     ERL_EPMD_PORT: String(epmdPort),
@@ -89,8 +92,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   const all = (names: readonly string[], each: (name: string) => Promise<unknown>): Promise<unknown> =>
     Promise.all(names.map(each));
 
-  function open(): Program<PeerMethods> {
-    const program = new Program<PeerMethods>('./peer.ts', [], env);
+  function open(within: readonly string[] = []): Program<PeerMethods> {
+    const program = new Program<PeerMethods>('./peer.ts', [], env, within);
     programs.add(program);
     return program;
   }
@@ -191,6 +194,24 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     if (program !== undefined) await close(program);
   }
 
+  /** One program behind a line that loses everything for a while: both sides are silent, and neither is told why. */
+  async function farLane(): Promise<void> {
+    const program = open(['unshare', '-n']);
+    await using line = await Line.lay(program.pid);
+    const names = Array.from({ length: nodes }, (_, number) => `far${number}@${line.there}`);
+    await program.call('start', names, { host: line.here, port });
+    for (const how of ['mended', 'dead']) {
+      await meet(program, names);
+      await line.cut();
+      await all(names, (name) => subject.call('lost', name));
+      count(`cut off, ${how}`, nodes);
+      if (how === 'dead') break;
+      await line.mend();
+      leaks.push(...(await program.call('gone')));
+    }
+    await close(program);
+  }
+
   async function beam(): Promise<void> {
     const ending: (() => Promise<void>)[] = [];
     try {
@@ -219,7 +240,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     while (done < options.cycles && leaks.length === 0) {
       const now = Math.min(segment, options.cycles - done);
       left = now;
-      await Promise.all([...Array.from({ length: lanes }, (_, index) => lane(index)), ...(beams ? [beam()] : [])]);
+      const near = Array.from({ length: lanes }, (_, index) => lane(index));
+      await Promise.all([...near, ...(beams ? [beam()] : []), ...(far ? [farLane()] : [])]);
       done += now - left;
       await sample();
       const { violations } = await subject.call('report');
