@@ -1,8 +1,6 @@
-import { createSocket } from 'node:dgram';
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import { connect as connectTcp, createServer, isIP, type Server, type Socket as NodeSocket } from 'node:net';
 import { hostname } from 'node:os';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { BeamishError } from '../../error/index.ts';
 import type {
   Address,
@@ -21,6 +19,7 @@ import { failure } from './failure.ts';
 import { realClock } from './clock.ts';
 import { RealSocket } from './socket.ts';
 import { below, checkTls, clientTls, refusal, remoteOf, renewedTls, serverTls } from './tls.ts';
+import { nodeDgram, nodeDns, nodeTls } from './seldom.ts';
 
 const DEFAULT_CONNECT_TIMEOUT = 7000;
 const DEFAULT_RESOLVE_TIMEOUT = 5000;
@@ -39,7 +38,7 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
   let renewTls = (_tls: TlsOptions): void => {};
   if (tls === undefined) server = createServer(common, accept);
   else {
-    const secure = createTlsServer(
+    const secure = nodeTls().createServer(
       // Not half-open: a client that does not trust us just leaves, and only the time-out would tell.
       { ...common, allowHalfOpen: false, ...serverTls(tls), handshakeTimeout },
       (socket) => {
@@ -111,7 +110,9 @@ function connect(options: ConnectOptions): Promise<Socket> {
       ...(options.localHost === undefined ? {} : { localAddress: options.localHost }),
     };
     const socket =
-      options.tls === undefined ? connectTcp(target) : connectTls({ ...target, ...clientTls(options.tls, host) });
+      options.tls === undefined
+        ? connectTcp(target)
+        : nodeTls().connect({ ...target, ...clientTls(options.tls, host) });
     // once TCP stands, what fails is the TLS handshake, whatever the error is called
     let connected = false;
     if (options.tls !== undefined) socket.once('connect', () => (connected = true));
@@ -150,7 +151,7 @@ function connect(options: ConnectOptions): Promise<Socket> {
 
 async function bindDatagram(options: DatagramOptions): Promise<DatagramSocket> {
   const type = isIP(options.host) === 6 ? 'udp6' : 'udp4';
-  const socket = createSocket({ type, reuseAddr: options.reuseAddress ?? false });
+  const socket = nodeDgram().createSocket({ type, reuseAddr: options.reuseAddress ?? false });
   const doing = `bind UDP ${options.host}:${options.port}`;
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (error) => {
@@ -194,7 +195,7 @@ async function bindDatagram(options: DatagramOptions): Promise<DatagramSocket> {
 }
 
 function resolver(options: ResolveOptions | undefined): Resolver {
-  const made = new Resolver({ timeout: options?.timeout ?? DEFAULT_RESOLVE_TIMEOUT, tries: 1 });
+  const made = new (nodeDns().Resolver)({ timeout: options?.timeout ?? DEFAULT_RESOLVE_TIMEOUT, tries: 1 });
   if (options?.servers === undefined) return made;
   try {
     made.setServers(options.servers);

@@ -1,15 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
-import {
-  checkServerIdentity,
-  type ConnectionOptions,
-  createSecureContext,
-  type SecureContextOptions,
-  type TLSSocket,
-  type TlsOptions as NodeTls,
-} from 'node:tls';
+import type { ConnectionOptions, SecureContextOptions, TLSSocket, TlsOptions as NodeTls } from 'node:tls';
 import { BeamishError } from '../../error/index.ts';
 import type { Address, TlsOptions } from '../network.ts';
+import { nodeTls } from './seldom.ts';
 
 /** Node takes PEM only, text or bytes; DER bytes (they begin with a SEQUENCE) are put into PEM's clothes. */
 function pem(value: string | Uint8Array, label: string): string | Buffer {
@@ -68,7 +62,7 @@ function unusable(message: string, cause?: unknown): BeamishError {
 function checked(options: TlsOptions): SecureContextOptions {
   const made = context(options);
   try {
-    createSecureContext(made);
+    nodeTls().createSecureContext(made);
   } catch (error) {
     // OpenSSL's message never holds the key
     throw unusable(`certificate or key cannot be used: ${(error as Error).message}`, error);
@@ -96,7 +90,7 @@ export function clientTls(options: TlsOptions, dialled: string): ConnectionOptio
     ...checked(options),
     ...(isIP(name) === 0 ? { servername: name } : {}),
     rejectUnauthorized: options.verifyPeer ?? true,
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    checkServerIdentity: (_host, certificate) => nodeTls().checkServerIdentity(name, certificate),
   };
 }
 
