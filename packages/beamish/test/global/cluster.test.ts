@@ -1,0 +1,151 @@
+/** Clusters of Beamish nodes alone, in the simulated world: names that meet, and nodes that lose each other. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Global } from '../../src/global/index.ts';
+import type { ResolveMethod } from '../../src/global/index.ts';
+import { Node } from '../../src/node/index.ts';
+import { simulate } from '../../src/simulation/index.ts';
+import type { Host, Simulation } from '../../src/simulation/index.ts';
+import { atom, formatTerm } from '../../src/term/index.ts';
+import type { Pid, Term } from '../../src/term/index.ts';
+import { seed } from '../support/seed.ts';
+
+interface Member {
+  readonly node: Node;
+  readonly global: Global;
+}
+
+const leader = atom('leader');
+
+async function begin(host: Host): Promise<Member> {
+  const node = await Node.start({
+    name: host.nodeName,
+    cookie: 'simulated',
+    plaintext: true,
+    hidden: false,
+    epmd: { port: 4369 },
+    world: host.world,
+    host: host.address,
+    tickTime: 4000,
+  });
+  return { node, global: await Global.start(node) };
+}
+
+/** Nodes that are not connected yet. */
+async function cluster(
+  count: number,
+  work: (members: readonly Member[], world: Simulation) => Promise<void>,
+): Promise<void> {
+  await simulate({ nodes: count, seed }, async (world) => {
+    const program = world.start(begin);
+    await world.until(() => program.complete);
+    await work(program.all(), world);
+  });
+}
+
+async function meet(world: Simulation, members: readonly Member[]): Promise<void> {
+  const [first] = members;
+  for (const { node } of members.slice(1)) await first?.node.connect(node.name);
+  await world.until(() => members.every(({ global }) => global.statistics().synced.length === members.length - 1));
+}
+
+const spawn = ({ node }: Member, got: Term[] = []): Pid =>
+  node.runtime.spawn({ handle: (message) => void got.push(message) }).pid;
+
+const text = (pid: Pid | undefined): string | undefined => pid?.toString();
+
+interface Outcome {
+  /** Who has the name: the process on the node of the smaller name, or of the greater. */
+  readonly owner: 'least' | 'greatest' | undefined;
+  readonly greatestLives: boolean;
+  /** What each is sent. */
+  readonly told: readonly [least: string, greatest: string];
+}
+
+const OUTCOMES: readonly (readonly [string, ResolveMethod, Outcome])[] = [
+  ['random_exit', 'random_exit', { owner: 'least', greatestLives: false, told: ['', ''] }],
+  [
+    'random_notify',
+    'random_notify',
+    { owner: 'least', greatestLives: true, told: ['', '{global_name_conflict,leader}'] },
+  ],
+  [
+    'notify_all',
+    'notify_all',
+    {
+      owner: undefined,
+      greatestLives: true,
+      told: ['{global_name_conflict,leader,GREATEST}', '{global_name_conflict,leader,LEAST}'],
+    },
+  ],
+  [
+    'a function',
+    (_name, one, other) => (one.node > other.node ? one : other),
+    { owner: 'greatest', greatestLives: true, told: ['', ''] },
+  ],
+  [
+    'a function that throws',
+    () => Promise.reject(new Error('planned')),
+    { owner: undefined, greatestLives: true, told: ['', ''] },
+  ],
+];
+
+for (const [name, resolve, { owner, greatestLives, told }] of OUTCOMES) {
+  test(`a name that two nodes gave while apart, by ${name}: what is left, who is told`, async () => {
+    await cluster(3, async (members, world) => {
+      const [least, greatest, third] = members as [Member, Member, Member];
+      const got: [Term[], Term[]] = [[], []];
+      const pids = { least: spawn(least, got[0]), greatest: spawn(greatest, got[1]) };
+      assert.ok(await least.global.register(leader, pids.least, { resolve }));
+      assert.ok(await greatest.global.register(leader, pids.greatest, { resolve }));
+      await meet(world, [greatest, third]);
+      await meet(world, members);
+      const expected = owner === undefined ? undefined : pids[owner];
+      for (const { global } of members) assert.equal(text(global.whereis(leader)), text(expected));
+      await world.sleep(1000);
+      for (const { global } of members) assert.equal(text(global.whereis(leader)), text(expected));
+      assert.equal(greatest.node.runtime.isAlive(pids.greatest), greatestLives);
+      assert.ok(least.node.runtime.isAlive(pids.least));
+      const readable = got.map((messages) =>
+        messages
+          .map((message) => formatTerm(message))
+          .join()
+          .replace(formatTerm(pids.least), 'LEAST')
+          .replace(formatTerm(pids.greatest), 'GREATEST'),
+      );
+      assert.deepEqual(readable, told);
+    });
+  });
+}
+
+test('of three, two that lose each other do not both stay with the third; met again, all agree', async () => {
+  await cluster(3, async (members, world) => {
+    const [one, two, third] = members as [Member, Member, Member];
+    await meet(world, members);
+    const pid = spawn(one);
+    assert.ok(await one.global.register(leader, pid));
+    const repair = world.cut(world.host('n1'), world.host('n2'));
+    await world.until(() => one.node.nodes().length + two.node.nodes().length < 3, { within: 60_000 });
+    await world.sleep(1000);
+    const seen = third.node.nodes().map((info) => info.name);
+    assert.ok(seen.length < 2, `${third.node.name} sees ${seen.join(' and ')}, which do not see each other`);
+    assert.equal(two.global.whereis(leader), undefined);
+    repair();
+    await world.sleep(10_000);
+    await meet(world, members);
+    for (const { global } of members) assert.equal(text(global.whereis(leader)), text(pid));
+  });
+});
+
+test('the lock of a node that is lost is given to who waits for it', async () => {
+  await cluster(2, async (members, world) => {
+    const [one, two] = members as [Member, Member];
+    await meet(world, members);
+    assert.ok((await one.global.setLock('resource')) !== undefined);
+    assert.equal(await two.global.setLock('resource', { retries: 0 }), undefined);
+    const waiting = two.global.setLock('resource', { timeout: 60_000 });
+    world.crash(world.host('n1'));
+    assert.ok((await waiting) !== undefined);
+    assert.equal(two.global.statistics().locks, 1);
+  });
+});

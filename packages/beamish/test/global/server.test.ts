@@ -1,0 +1,137 @@
+/** The core of `global_name_server`: single steps that a cluster seldom takes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { step } from '../../src/global/server/core.ts';
+import { initialServer } from '../../src/global/server/state.ts';
+import type { ServerEffect, ServerState } from '../../src/global/server/state.ts';
+import { GLOBAL } from '../../src/global/wire.ts';
+import type { LockId, PeerMessage, Request } from '../../src/global/wire.ts';
+import { atom, atomName, formatTerm, isTuple, Pid } from '../../src/term/index.ts';
+import type { Term } from '../../src/term/index.ts';
+
+const pid = (node: string, id: number): Pid => new Pid(node, id, 0, 1);
+const [A, B, C] = ['a@h', 'b@h', 'c@h'] as const;
+const NAME = atom('leader');
+const METHOD = atom('method');
+
+/** `b@h`, with `a@h` in its partition. */
+function server({ preventOverlappingPartitions = true } = {}): ServerState {
+  const state = initialServer({
+    self: pid(B, 1),
+    locker: pid(B, 2),
+    firstTag: 100,
+    lifeId: 7n,
+    preventOverlappingPartitions,
+    limits: { names: 10, locks: 10 },
+  });
+  step(state, { type: 'nodeup', node: A });
+  step(state, { type: 'message', message: { type: 'in_sync', node: A } });
+  state.known.set(A, 8);
+  return state;
+}
+
+const ask = (state: ServerState, request: Request, from: Pid): Term => {
+  const reply = step(state, { type: 'request', request, from }).find((effect) => effect.type === 'reply');
+  return reply?.value;
+};
+const told = (state: ServerState, message: PeerMessage): readonly ServerEffect[] =>
+  step(state, { type: 'message', message });
+
+/** What is sent, as `node kind`; casts without their wrapping. */
+const sent = (effects: readonly ServerEffect[]): string[] =>
+  effects.flatMap((effect) => {
+    if (effect.type !== 'send' && effect.type !== 'join') return [];
+    const { message } = effect;
+    assert.ok(isTuple(message));
+    const body = message.at(0) === atom('$gen_cast') ? message.at(1) : message;
+    assert.ok(isTuple(body));
+    return [`${effect.node} ${atomName(body.at(0))}`];
+  });
+
+const lockId: LockId = { resource: GLOBAL, requester: pid(A, 9) };
+const register = (owner: Pid): Request => ({
+  type: 'register',
+  entry: { name: NAME, pid: owner, method: METHOD },
+  registeredBy: undefined,
+});
+
+test('a name is changed by who holds the lock `global`, and by nobody else', () => {
+  const state = server();
+  const [holder, other] = [pid(A, 9), pid(A, 10)];
+  // Answered as OTP does, which also undoes what it may not do.
+  assert.equal(ask(state, register(other), other), atom('yes'));
+  assert.equal(state.tables.get(NAME), undefined);
+  assert.equal(ask(state, { type: 'set_lock', id: lockId }, holder), true);
+  ask(state, register(other), other);
+  assert.equal(state.tables.get(NAME), undefined);
+  ask(state, register(other), holder);
+  assert.ok(state.tables.get(NAME)?.pid.equals(other));
+  ask(state, { type: 'del_lock', id: lockId }, holder);
+  assert.equal(ask(state, { type: 'unregister', name: NAME }, holder), atom('ok'));
+  assert.ok(state.tables.get(NAME)?.pid.equals(other));
+});
+
+test('a lock is released, and a name free, when the process ends or its node is lost', () => {
+  for (const end of [{ type: 'down', pid: pid(A, 9) } as const, { type: 'nodedown', node: A } as const]) {
+    const state = server();
+    ask(state, { type: 'set_lock', id: lockId }, pid(A, 9));
+    ask(state, register(pid(A, 9)), pid(A, 9));
+    const rival: LockId = { resource: GLOBAL, requester: pid(C, 9) };
+    assert.equal(ask(state, { type: 'set_lock', id: rival }, pid(C, 9)), false);
+    step(state, end);
+    assert.equal(state.tables.get(NAME), undefined);
+    assert.equal(ask(state, { type: 'set_lock', id: rival }, pid(C, 9)), true);
+  }
+});
+
+test('who says it knows us, and is never heard of otherwise, is left and met anew', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  const doubts = told(state, { type: 'in_sync', node: C }).filter((effect) => effect.type === 'doubt');
+  assert.equal(doubts.length, 1);
+  const after = step(state, doubts[0]!);
+  assert.deepEqual(sent(after), [`${C} remove_connection`]);
+  assert.ok(after.some((effect) => effect.type === 'reconnect' && effect.node === C));
+  // That this connection ends is no news for the others.
+  assert.deepEqual(sent(step(state, { type: 'nodedown', node: C })), []);
+  assert.deepEqual(sent(step(state, { type: 'nodeup', node: C })), [`${C} init_connect`]);
+});
+
+test('who is told of in time is not left', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  const doubts = told(state, { type: 'in_sync', node: C }).filter((effect) => effect.type === 'doubt');
+  const news = { operations: [], external: [], nodes: [{ node: C, version: 8 }], requester: undefined };
+  assert.deepEqual(sent(told(state, { type: 'new_nodes', node: A, ...news })), [`${C} in_sync`]);
+  assert.deepEqual(step(state, doubts[0]!), []);
+  assert.deepEqual([...state.known.keys()], [A, C]);
+});
+
+test('a lost node is told to all others, once each', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  state.known.set(C, 8);
+  const effects = step(state, { type: 'nodedown', node: C });
+  assert.deepEqual(sent(effects), [`${A} lost_connection`]);
+  assert.equal(
+    formatTerm(effects.find((effect) => effect.type === 'send')?.message),
+    `{lost_connection,${B},7,1,${C}}`,
+  );
+
+  const without = server({ preventOverlappingPartitions: false });
+  assert.deepEqual(sent(step(without, { type: 'nodedown', node: A })), []);
+});
+
+test('a loss that is told is acted on once: the other is asked to go; who lost us is left', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  state.known.set(C, 8);
+  const loss = { type: 'lost_connection', nodeA: A, creation: 5n, number: 1n, nodeB: C } as const;
+  assert.deepEqual(sent(told(state, loss)).toSorted(), [`${C} lost_connection`, `${C} remove_connection`]);
+  assert.deepEqual([...state.known.keys()], [A]);
+  assert.deepEqual(told(state, loss), []);
+
+  const ofUs = server();
+  assert.deepEqual(sent(told(ofUs, { ...loss, nodeB: B })), [`${A} remove_connection`]);
+  assert.deepEqual([...ofUs.known.keys()], []);
+});
