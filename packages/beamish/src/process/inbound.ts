@@ -126,12 +126,14 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
 /** Our side of a link that the other node has made; who asked may have ended since, or given the request up. */
 function linkSpawned(kernel: Kernel, asked: Pid, spawned: Pid, entry: Entry | undefined): void {
   const process = entry?.spawned === undefined ? undefined : kernel.find(asked);
-  if (process !== undefined) process.links.linked(spawned);
+  if (process !== undefined && kernel.isHere(spawned.node)) process.links.link(spawned);
+  else if (process !== undefined) process.links.linked(spawned);
   else kernel.route({ type: 'linkExit', from: asked, to: spawned, reason: ABANDONED }, spawned.node);
 }
 
 /** The connection to `node` is gone: links break and monitors fire with `noconnection`, calls reject. */
 export function connectionLost(kernel: Kernel, node: string): void {
+  if (kernel.isHere(node)) return; // a node that dials itself has lost nobody
   kernel.remoteWatches.connectionLost(node);
   for (const [number, entry] of kernel.references.all()) {
     if (entry.to?.node === node) kernel.takeNumber(number)?.down?.(NOCONNECTION);

@@ -393,6 +393,11 @@ export class Kernel {
 
   /** @returns false when there is no distribution: the node cannot be reached. */
   route(signal: Signal, node: string): boolean {
+    if (this.isHere(node)) {
+      // asked of this node as of any: a spawn request, its reply, the end of what it started
+      this.clock.defer(() => this.runtime.receive(signal));
+      return true;
+    }
     if (this.distribution === undefined) return false;
     this.distribution.route(signal, node);
     return true;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { epmdNames, Node, type NodeEvent } from '../../src/node/index.ts';
 import { GenServer } from '../../src/process/index.ts';
-import { atom, isAtom, type Pid, type Term, tuple } from '../../src/term/index.ts';
+import { atom, formatTerm, isAtom, type Pid, type Term, tuple } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
@@ -352,4 +352,46 @@ test('a stopped node is gone: its name, its port, its connections; stopping agai
   const again = await cluster.start('b@127.0.0.1');
   assert.notEqual(again.node.creation, b.node.creation);
   await again.node.connect(a.node.name);
+});
+
+test('a node asks itself as it asks any other, and dialling itself harms nobody', options, async (t) => {
+  const cluster = await testCluster(t);
+  const { node, events, warnings } = await cluster.start('a@127.0.0.1');
+  const own = node.at(node.name);
+  node.expose('shop', {
+    add: (x, y) => (x as number) + (y as number),
+    fail: () => {
+      throw new Error('sold out');
+    },
+    wait: () => new Promise(() => {}),
+  });
+  const before = node.runtime.processes().length;
+  assert.equal(await own.rpc('shop', 'add', [1, 2]), 3);
+  await assert.rejects(own.rpc('shop', 'fail'), code('remote_error', /sold out/));
+  await assert.rejects(own.rpc('shop', 'none'), code('not_exposed'));
+  await assert.rejects(own.rpc('shop', 'wait', [], { timeout: 20 }), code('timeout'));
+  assert.deepEqual(await node.multicall([node.name], 'shop', 'add', [3, 4]), [{ node: node.name, value: 7 }]);
+  assert.equal(await own.ping(), true);
+  const exits: string[] = [];
+  const downs: string[] = [];
+  const linked = node.runtime.spawn(
+    { handle() {}, exit: (_from, reason) => void exits.push(formatTerm(reason)) },
+    { trapExit: true },
+  );
+  const forever = await node.runtime.requestSpawn(
+    node.name,
+    { module: 'shop', function: 'wait', arguments: [] },
+    { link: linked.pid, onDown: (reason) => downs.push(formatTerm(reason)) },
+  );
+  node.runtime.exit(forever, atom('enough'));
+  await eventually(() => exits.length === 1 && downs.length === 1);
+  assert.deepEqual([exits, downs], [['enough'], ['enough']]);
+  await node.connect(node.name);
+  assert.ok(node.runtime.whereis('rex') !== undefined && linked.alive);
+  assert.deepEqual(node.runtime.processes().length, before + 2, 'the one that waits, and the linked one');
+  assert.deepEqual(events, []);
+  assert.deepEqual(
+    warnings().map(({ msg }) => msg),
+    ['refused: a@127.0.0.1 calls shop:none, which is not exposed'],
+  );
 });
