@@ -166,3 +166,44 @@ test(
     assert.equal(await b.node.at('a@127.0.0.1').ping(), true);
   },
 );
+
+test(
+  row('14', 'erl and us', 'certificates that are changed in files serve the next connection, of either direction'),
+  options,
+  async (t) => {
+    await using directory = await temporaryDirectory();
+    const before = await authority(directory, 'before');
+    const after = await authority(directory, 'after');
+    const own = (kind: 'ca' | 'cert' | 'key'): string => directory.file(`own-${kind}.pem`);
+    const put = async (from: typeof before): Promise<void> => {
+      for (const kind of ['ca', 'cert', 'key'] as const) await writeFile(own(kind), await readFile(from.file(kind)));
+    };
+    await put(before);
+    const cluster = await testCluster(t);
+    const tls = { certFile: own('cert'), keyFile: own('key'), caFile: own('ca'), reloadInterval: 30 };
+    const a = await cluster.start('a@127.0.0.1', { cookie, tls });
+    const start = async (name: string, side: typeof before): Promise<Beam> =>
+      await Beam.start({
+        name: `${name}@127.0.0.1`,
+        cookie,
+        epmdPort: cluster.epmdPort,
+        t,
+        args: await beamOptions(directory, name, side),
+      });
+    const [old, young] = await Promise.all([start('old', before), start('young', after)]);
+    assert.equal(await old.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    assert.equal(await young.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
+    await assert.rejects(a.node.connect('young@127.0.0.1'), code('tls_failed', 'handshake_failed'));
+    await put(after);
+    await eventually(async () => (await young.eval(`net_adm:ping('a@127.0.0.1')`)) === 'pong', { timeout: 20_000 });
+    // The connection that stood has not noticed.
+    assert.deepEqual(types(a.events), ['nodeup old@127.0.0.1', 'nodeup young@127.0.0.1']);
+    assert.equal(await old.eval(`net_adm:ping('a@127.0.0.1')`), 'pong');
+    for (const name of ['old@127.0.0.1', 'young@127.0.0.1']) a.node.disconnect(name);
+    await eventually(async () => (await young.eval('nodes(hidden)')) === '[]');
+    await a.node.connect('young@127.0.0.1');
+    assert.equal(await a.node.at('young@127.0.0.1').ping(), true);
+    await assert.rejects(a.node.connect('old@127.0.0.1'), code('tls_failed', 'handshake_failed'));
+    assert.equal(await old.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
+  },
+);
