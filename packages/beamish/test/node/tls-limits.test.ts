@@ -35,18 +35,18 @@ async function setting(t: T & Parameters<typeof testCluster>[0], given: { maxPen
     port,
     open: () => sockets.filter((socket) => !socket.destroyed).length,
     /** Says nothing, or stops within TLS. */
-    tcp(bytes?: Uint8Array): void {
+    tcp: (bytes?: Uint8Array): void => {
       const socket = keep(connectTcp(port, '127.0.0.1'));
       socket.resume();
       if (bytes !== undefined) socket.write(bytes);
     },
     /** Shakes hands by TLS, and says nothing or half a name behind it. */
-    secure(bytes?: Uint8Array): void {
+    secure: (bytes?: Uint8Array): void => {
       const socket = keep(connectTls({ port, host: '127.0.0.1', ...tls }));
       socket.resume();
       socket.once('secureConnect', () => bytes !== undefined && socket.write(bytes));
     },
-    async works(name: string): Promise<void> {
+    works: async (name: string): Promise<void> => {
       const friend = await cluster.start(name, { tls });
       assert.equal(await friend.node.at(a.node.name).ping(), true);
       await friend.node.stop();
