@@ -1,5 +1,6 @@
 /** Many schedules of faults in the simulated world, or one of them again: `npm run sim -- --help`. */
 import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { SimulationFailure } from '../packages/beamish/src/simulation/index.ts';
@@ -27,6 +28,7 @@ const HELP = `Many schedules of faults in the simulated world, or one of them ag
   --scenario NAME  @default all of them          --first N       the first seed, @default 1: goes on where a search ended
   --intensity N    times as many faults          --keepgoing     past the first failure
   --mutants        lists the planted bugs        --lines N       of the trace of a failure, @default 120
+  --docs           writes the tables of scenarios and planted bugs into docs/testing.md
 
 The scenarios are in packages/beamish/test/simulation/scenarios, that of the devices' owners beside Switch Telemetry.
 Exit code: 0 no violation, 1 one was found, 2 wrong arguments.`;
@@ -43,6 +45,7 @@ function options() {
         scenario: { type: 'string', multiple: true, default: [] },
         mutant: { type: 'string' },
         mutants: { type: 'boolean', default: false },
+        docs: { type: 'boolean', default: false },
         keepgoing: { type: 'boolean', default: false },
         lines: { type: 'string', default: '120' },
         intensity: { type: 'string', default: '1' },
@@ -93,6 +96,11 @@ function run(scenario: Scenario, seed: number, explain: boolean): ReturnType<typ
 if (values.mutants) {
   const { mutants } = (await import(mutantsFile)) as { mutants: readonly { name: string; what: string }[] };
   for (const { name, what } of mutants) say(`${name}: ${what}`);
+} else if (values.docs) {
+  const { mutants } = await import('../packages/beamish/test/simulation/mutants.ts');
+  const { catalogue, withCatalogue } = await import('../packages/beamish/test/simulation/catalogue.ts');
+  const path = join(import.meta.dirname, '../docs/testing.md');
+  writeFileSync(path, withCatalogue(readFileSync(path, 'utf8'), catalogue(scenarios, mutants)));
 } else if (values.worker !== undefined) await work(Number(values.worker));
 else if (process.env['SEED'] === undefined) await search();
 else await replay(Number(process.env['SEED']));

@@ -134,12 +134,14 @@ export function oneOwnerEach(all: readonly Collector[]): void {
 
 export const scenario: {
   readonly name: string;
+  readonly checks: string;
   readonly nodes: number;
   readonly faults: RandomFaults;
   readonly network?: NetworkPreset;
   readonly run: (world: Simulation) => Promise<void>;
 } = {
   name: 'collectors',
+  checks: 'Switch Telemetry: each device has one owner in the end, and nobody for a stated time at most',
   nodes: 4,
   faults: { count: 6, from: 1000, until: 24_000, longest: 16_000 },
   async run(world) {

@@ -4,9 +4,15 @@
  */
 import { plantOne, type Mutant } from '../support/plant.ts';
 
-export const mutants: readonly Mutant[] = [
+/** A bug, and the scenario that is to find it: others may find it too. */
+export interface SimulationMutant extends Mutant {
+  readonly scenario: string;
+}
+
+export const mutants: readonly SimulationMutant[] = [
   {
     name: 'monitor-twice',
+    scenario: 'cluster',
     what: 'the answer to a monitor does not take it out of the table, so the lost connection fires it again',
     file: 'process/inbound.ts',
     find: /kernel\.takeNumber\(number\)\?\.down\?\.\(signal\.reason\)/,
@@ -14,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'noconnection-forgotten',
+    scenario: 'cluster',
     what: 'a lost connection is not told to monitors and calls',
     file: 'node/peers.ts',
     find: /this\.#options\.connectionLost\(name\);/,
@@ -21,6 +28,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'call-without-timeout',
+    scenario: 'calls',
     what: 'a call arms no timer',
     file: 'process/calls.ts',
     find: /if \(timeout !== Infinity\) this\.#timer = /,
@@ -28,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'ring-off-by-one',
+    scenario: 'gossip',
     what: 'a key belongs to the point after the next',
     file: 'ring/hash-ring.ts',
     find: /this\.#points\[this\.#first\((phash2\(hashed, POSITIONS\))\)\]/,
@@ -35,6 +44,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'groups-lost-sync',
+    scenario: 'groups',
     what: 'who asks for the members of a group is sent none',
     file: 'groups/groups-core.ts',
     find: /(effects\.push\(\{ type: 'monitor', pid \}\);\s*)effects\.push\(\{ type: 'send', to: pid, message: syncMessage\(state\.options\.self, state\.local\.list\(\)\) \}\);(\s*return peer;)/,
@@ -42,6 +52,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'groups-leave-of-a-stranger',
+    scenario: 'groups',
     what: 'a leave is sent for a process that never joined',
     file: 'groups/groups-core.ts',
     find: /const left = pids\.filter\(\(pid\) => state\.local\.remove\(key, pid\)\);/,
@@ -49,6 +60,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'groups-ghosts',
+    scenario: 'groups',
     what: 'the members of a lost node stay',
     file: 'groups/groups-core.ts',
     find: /state\.peers\.delete\(peer\.pid\.node\);\s*for \(/,
@@ -56,6 +68,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'global-verdict-not-told',
+    scenario: 'global',
     what: 'who keeps a name after a conflict is not told to the other side',
     file: 'global/server/exchange.ts',
     find: /if \(verdict === 'mine'\) his\.push\(\{ type: 'insert', entry: mine \}\);/,
@@ -63,6 +76,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'global-locks-of-the-dead',
+    scenario: 'global',
     what: 'the locks of a process that ended, or is lost, stay',
     file: 'global/server/tables.ts',
     find: /for \(const key of \[\.\.\.owner\.locks\]\) this\.#release\(key, pid\);/,
@@ -70,6 +84,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'global-half-known',
+    scenario: 'global',
     what: 'nodes that know each other by halves stay so',
     file: 'global/server/doubts.ts',
     find: /if \(state\.doubts\.get\(node\) !== begun\) return;/,
@@ -77,6 +92,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'global-names-of-the-left',
+    scenario: 'global',
     what: 'another partition is told the names of a node that was left',
     file: 'global/server/sessions.ts',
     find: /state\.tables\.forget\(node\);/,
@@ -84,6 +100,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'global-change-without-lock',
+    scenario: 'global',
     what: 'a name is changed by a node that has no lock for it, having been lost meanwhile',
     file: 'global/server/tables.ts',
     find: /if \(lock === undefined\) return false;/,
@@ -91,6 +108,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'reconnect-gives-up',
+    scenario: 'cluster',
     what: 'discovery dials a node three times, not for ever',
     file: 'discovery/discovery-core.ts',
     find: /if \(candidate\?\.status !== 'connecting'\) return;/,
@@ -98,6 +116,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'frame-across-chunks',
+    scenario: 'pubsub',
     what: 'of a frame that comes in three parts the middle is forgotten',
     file: 'node/wire/frame-reader.ts',
     find: /this\.#have = needed;/,
@@ -105,6 +124,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'large-batch-lost',
+    scenario: 'pubsub',
     what: 'a write that fills a batch is dropped',
     file: 'node/outbox.ts',
     find: /if \(needed >= this\.#enough\) \{\s*this\.flush\(\);/,
@@ -112,6 +132,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'broadcast-to-oneself',
+    scenario: 'pubsub',
     what: 'a broadcast is also sent to the own node',
     file: 'pubsub/pg2-adapter.ts',
     find: /(this\.#groups\.members\(atom\(name\)\))\.filter\(\(pid\) => pid\.node !== node\.name\)/,
@@ -119,6 +140,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'unlink-not-told',
+    scenario: 'links',
     what: 'an unlink of another node is acknowledged and not carried out',
     file: 'process/links.ts',
     find: /if \(this\.#links\.get\(from\.key\)\?\.active === true\) this\.#links\.delete\(from\.key\);/,
@@ -126,6 +148,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'port-mapper-not-taken-over',
+    scenario: 'machines',
     what: 'who loses the port mapper of its machine registers nowhere again',
     file: 'node/epmd/registration.ts',
     find: /if \(registered && this\.#socket === socket\) this\.#lost\(\);/,
@@ -133,6 +156,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'timer-of-a-call-kept',
+    scenario: 'leaks',
     what: 'the timer of a call that has ended goes on',
     file: 'process/calls.ts',
     find: /#close\(\): void \{\s*this\.#timer\?\.cancel\(\);/,
@@ -140,6 +164,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'watch-of-a-lost-node-kept',
+    scenario: 'leaks',
     what: 'what a node that is lost watched here stays in the table',
     file: 'process/inbound.ts',
     find: /kernel\.remoteWatches\.connectionLost\(node\);/,
@@ -147,6 +172,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'failed-handshake-kept',
+    scenario: 'leaks',
     what: 'a handshake that failed ends the own half of its connection only',
     file: 'node/handshake/host.ts',
     find: /this\.#options\.clock\.setTimer\(1000, \(\) => this\.#options\.socket\.destroy\(\), \{ background: true \}\);/,
@@ -154,6 +180,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'link-of-a-lost-node-kept',
+    scenario: 'leaks',
     what: 'a lost connection breaks no links',
     file: 'process/inbound.ts',
     find: /for \(const process of \[\.\.\.kernel\.processes\.values\(\)\]\) process\.links\.connectionLost\(node\);/,
@@ -161,6 +188,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'restart-forgotten',
+    scenario: 'supervision',
     what: 'rest_for_one restarts what comes after the child, and not the child',
     file: 'process/supervisor-core.ts',
     find: /state\.strategy === 'one_for_all' \? 0 : index;/,
@@ -168,6 +196,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'late-reply-is-a-message',
+    scenario: 'calls',
     what: 'a reply to a call that is over comes to the mailbox of its caller',
     file: 'process/kernel.ts',
     find: /this\.takeNumber\(number\)\?\.message\?\.\(reply\);\s*return true;/,
@@ -175,6 +204,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'answered-call-is-watched',
+    scenario: 'calls',
     what: 'whoever has answered a call in the form of OTP goes on being watched for it',
     file: 'process/calls.ts',
     find: /message\(reply: Term\): void \{\s*this\.#kernel\.unwatch\(this\);/,
@@ -182,6 +212,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'queue-sent-twice',
+    scenario: 'calls',
     what: 'what waited for a connection is sent twice when it is there',
     file: 'node/peers.ts',
     find: /for \(const outgoing of attempt\?\.queue \?\? \[\]\) this\.#send\(connection, outgoing\);/,
@@ -190,6 +221,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'both-keep-their-dial',
+    scenario: 'handshake',
     what: 'of two dials that cross each side keeps its own',
     file: 'node/peers.ts',
     find: /compareNodeNames\(this\.#options\.name, name\) > 0/,
@@ -197,6 +229,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'replaced-by-a-claim',
+    scenario: 'handshake',
     what: 'who claims the name of a connected node ends its connection, before anything is proved',
     file: 'node/arrivals.ts',
     find: /arrival\.replaces = connection;/,
@@ -204,6 +237,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'dead-lives-on',
+    scenario: 'handshake',
     what: 'what is for a process of an earlier life of this node comes to the one that has its number now',
     file: 'process/kernel.ts',
     find: /if \(of\.node === this\.nodeName && of\.creation === this\.creation\) return true;/,
@@ -211,6 +245,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'heir-forgotten',
+    scenario: 'tables',
     what: 'a table goes with its owner though it has an heir',
     file: 'table/tables.ts',
     find: /if \(heir !== undefined && !heir\.pid\.equals\(owner\) && this\.#runtime\.isAlive\(heir\.pid\)\)/,
@@ -218,6 +253,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'gift-to-nobody',
+    scenario: 'tables',
     what: 'a table that was given to nobody is not watched any more, and outlives its owner',
     file: 'table/tables.ts',
     find: /const \{ owner: from, release \} = state;/,
@@ -225,6 +261,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'walk-loses-its-place',
+    scenario: 'tables',
     what: 'a walk through an ordered table does not notice what came and went',
     file: 'table/ordered-rows.ts',
     find: /if \(changes === this\.#changes\) \{/,
@@ -232,6 +269,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'task-outlives-its-wait',
+    scenario: 'tasks',
     what: 'a task that is owned goes on when the wait for it was given up',
     file: 'process/task.ts',
     find: /if \(this\.#owned\) this\.#runtime\.exit\(this\.pid, KILL\);/,
@@ -239,6 +277,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'stream-too-wide',
+    scenario: 'tasks',
     what: 'a stream of tasks works on one item too many',
     file: 'process/task-stream.ts',
     find: /places\.length < maxConcurrency/,
@@ -246,6 +285,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'stream-leaves-tasks',
+    scenario: 'tasks',
     what: 'the tasks of a stream that nobody reads any more go on',
     file: 'process/task-stream.ts',
     find: /await Promise\.all\(places\.map\(\(\{ task \}\) => task\.shutdown\(\{ timeout: 'brutalKill' \}\)\)\);/,
@@ -253,6 +293,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'one-child-too-many',
+    scenario: 'registry',
     what: 'a dynamic supervisor starts one child more than it may have',
     file: 'process/dynamic-supervisor.ts',
     find: /this\.#children\.size >= this\.#spec\.maxChildren/,
@@ -260,6 +301,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'one-restart-too-many',
+    scenario: 'registry',
     what: 'a supervisor restarts once more than it may',
     file: 'process/supervisor-core.ts',
     find: /if \(restarts\.length > state\.maxRestarts\)/,
@@ -267,6 +309,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'key-looked-at-late',
+    scenario: 'registry',
     what: 'a process starts under a key before it is seen that another has it',
     file: 'process/via.ts',
     find: /if \(owner === undefined\) return;/,
@@ -274,6 +317,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'takeover-forgotten',
+    scenario: 'collectors',
     what: 'nobody takes over what a lost collector polled',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',
     find: /if \(others\.length === 0 \|\| orphan\) return draft\.start\(device, true\);/,
@@ -281,6 +325,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'takeover-late',
+    scenario: 'collectors',
     what: 'what a lost collector polled is taken over after the time that a living one is given to let go',
     file: 'apps/switch-telemetry/src/collector/assignment.ts',
     find: /if \(others\.length === 0 \|\| orphan\) return draft\.start\(device, true\);/,

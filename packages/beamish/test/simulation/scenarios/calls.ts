@@ -100,6 +100,8 @@ interface Asked {
  */
 export const calls: Scenario = {
   name: 'calls',
+  checks:
+    'calls of every kind settle once, with what is theirs; requests are executed at most once and in order; nothing of a call is left',
   nodes: 3,
   faults: {
     types: ['crash', 'pause', 'cut', 'isolate', 'partition', 'delay', 'reset', 'jump', 'drift'],

@@ -112,8 +112,8 @@ interface Watching {
 }
 
 /** Connections, messages, calls and monitors between nodes. */
-function clusterOf(name: string, nameOf: (host: Host) => string): Scenario {
-  return { name, nodes: 3, faults: { count: 6, from: 50, until: 12_000 }, run };
+function clusterOf(name: string, checks: string, nameOf: (host: Host) => string): Scenario {
+  return { name, checks, nodes: 3, faults: { count: 6, from: 50, until: 12_000 }, run };
 
   async function run(world: Simulation): Promise<void> {
     const sent = new Map<string, number>();
@@ -248,7 +248,15 @@ function clusterOf(name: string, nameOf: (host: Host) => string): Scenario {
   }
 }
 
-export const cluster = clusterOf('cluster', ({ nodeName }) => nodeName);
+export const cluster = clusterOf(
+  'cluster',
+  'connections, messages, calls and monitors between nodes',
+  ({ nodeName }) => nodeName,
+);
 
 /** The hosts in the nodes' names are names too, about which the DNS lies now and then. */
-export const clusterByName = clusterOf('cluster-by-name', ({ name }) => `app@${name}`);
+export const clusterByName = clusterOf(
+  'cluster-by-name',
+  'the same with host names, about which the DNS lies now and then',
+  ({ name }) => `app@${name}`,
+);

@@ -27,12 +27,14 @@ function movesOnlyWhatItMust(collectors: readonly string[]): void {
 /** Nodes find each other, and by their roles agree on who owns which device. */
 function discovery(
   name: string,
+  checks: string,
   network: NetworkPreset,
   strategy: (host: Host) => DiscoveryStrategy,
   faults: RandomFaults,
 ): Scenario {
   return {
     name,
+    checks,
     nodes: 4,
     faults,
     network,
@@ -70,14 +72,26 @@ function discovery(
 
 const FAULTS: RandomFaults = { count: 5, from: 50, until: 10_000, names: ['app.internal'] };
 
-export const gossiping = discovery('gossip', lan(), () => gossip({ secret: 'shared' }), FAULTS);
+export const gossiping = discovery(
+  'gossip',
+  'nodes find each other by gossip, and by their roles agree on who owns what on the ring',
+  lan(),
+  () => gossip({ secret: 'shared' }),
+  FAULTS,
+);
 
 const dns = (): DiscoveryStrategy => dnsPoll({ query: 'app.internal', basename: BASENAME, interval: 2000 });
-export const dnsInZones = discovery('dns-zones', threeZones(), dns, FAULTS);
+export const dnsInZones = discovery('dns-zones', 'the same by DNS, in three zones', threeZones(), dns, FAULTS);
 /** Long ones: both sides dial many times in vain. */
-export const dnsInRegions = discovery('dns-regions', threeRegions(), dns, {
-  count: 5,
-  until: 90_000,
-  longest: 80_000,
-  names: ['app.internal'],
-});
+export const dnsInRegions = discovery(
+  'dns-regions',
+  'the same by DNS, in three regions, with long faults',
+  threeRegions(),
+  dns,
+  {
+    count: 5,
+    until: 90_000,
+    longest: 80_000,
+    names: ['app.internal'],
+  },
+);

@@ -36,6 +36,8 @@ const text = (pid: Pid | undefined): string => (pid === undefined ? 'nobody' : `
 /** Names and locks over all nodes, whose processes and servers are killed now and then. */
 export const global: Scenario = {
   name: 'global',
+  checks:
+    'names and locks of `global`: one owner of a name, one holder of a lock, conflicts resolved when a partition heals',
   nodes: 3,
   faults: { count: 5, from: 50, until: 12_000 },
   async run(world) {

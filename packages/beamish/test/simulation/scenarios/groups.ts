@@ -11,6 +11,7 @@ const texts = (pids: readonly Pid[]): string[] => pids.map((pid) => pid.toString
 /** Processes that join, leave and end while the network does what it wants; and a scope that is killed now and then. */
 export const groups: Scenario = {
   name: 'groups',
+  checks: 'process groups: events add up to `members()`, and all nodes see the same in the end',
   nodes: 3,
   faults: { count: 5, from: 50, until: 10_000 },
   async run(world) {

@@ -134,6 +134,7 @@ function bind(link: (pid: Pid) => void, unlink: (pid: Pid) => void, other: Pid, 
  */
 export const leaks: Scenario = {
   name: 'leaks',
+  checks: 'when nodes and what they asked of each other are gone, nothing that was held for them is',
   nodes: ['n1', 'n2', 'n3', 'alone'],
   faults: { count: 5, from: 50, until: 8000 },
   async run(world) {

@@ -15,6 +15,7 @@ const UNLINK = atom('unlink');
 /** Processes that link and unlink each other over nodes, end and are replaced; nodes that stop in order and start again. */
 export const links: Scenario = {
   name: 'links',
+  checks: 'each link has two ends that are alive, across nodes that stop and start',
   nodes: 3,
   faults: { count: 5, from: 50, until: 10_000 },
   async run(world) {

@@ -8,6 +8,7 @@ import { nodeOptions, SETTLED_WITHIN, type Scenario } from './scenario.ts';
 /** Several nodes on one machine: one of them serves the port mapper, and when it ends, another must. */
 export const machines: Scenario = {
   name: 'machines',
+  checks: 'several nodes on one machine: one of them serves the port mapper, and another when it ends',
   nodes: [
     ['a1', 'a2', 'a3'],
     ['b1', 'b2'],

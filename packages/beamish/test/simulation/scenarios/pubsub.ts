@@ -21,8 +21,8 @@ interface Load {
  * What docs/guarantees.md promises of PubSub: per-publisher order, nothing twice, nothing invented, and everything to a
  * subscriber whose node was connected throughout.
  */
-function publishing(name: string, { network, largest, options }: Load): Scenario {
-  return { name, nodes: 3, faults: { count: 5, from: 50, until: 10_000 }, network, run };
+function publishing(name: string, checks: string, { network, largest, options }: Load): Scenario {
+  return { name, checks, nodes: 3, faults: { count: 5, from: 50, until: 10_000 }, network, run };
 
   async function run(world: Simulation): Promise<void> {
     const published = new Map<string, number>();
@@ -92,10 +92,14 @@ function publishing(name: string, { network, largest, options }: Load): Scenario
   }
 }
 
-export const pubsub = publishing('pubsub', { network: lan(), largest: 100_000, options: {} });
+export const pubsub = publishing('pubsub', 'topics: order, no gaps while connected, nothing twice', {
+  network: lan(),
+  largest: 100_000,
+  options: {},
+});
 
 /** More than the lines between regions carry now and then: queues fill, and connections are closed as stalled. */
-export const pubsubFar = publishing('pubsub-far', {
+export const pubsubFar = publishing('pubsub-far', 'the same between regions', {
   network: threeRegions({ bandwidth: 120 }),
   largest: 500_000,
   options: { maxQueuedBytes: 500_000, stallGrace: 500 },

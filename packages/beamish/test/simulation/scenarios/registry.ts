@@ -75,6 +75,7 @@ class Part extends GenServer {
 /** Processes under keys, started by a dynamic supervisor with few places; partitions; restarts until there were too many. */
 export const registry: Scenario = {
   name: 'registry',
+  checks: 'registries, via names, dynamic and partition supervisors, restart intensity',
   nodes: 1,
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 1500 },
   async run(world) {
@@ -165,6 +166,8 @@ export const registry: Scenario = {
       const members = everybody.lookup('all').map(({ pid }) => pid);
       everybody.dispatch('all', number);
       await clock.sleep(400);
+      // Whose event loop goes on after a pause has first what came before it.
+      await clock.sleep(20);
       // Who is about to end handles nothing any more.
       const idle = runtime.processes().filter(({ state }) => state === 'idle');
       for (const { pid } of idle)
@@ -187,6 +190,8 @@ export const registry: Scenario = {
     const asked: Promise<void>[] = [];
     while (world.now < 1500) {
       await world.sleep(random.below(40));
+      // This is part of the program, which does nothing while its event loop is paused.
+      if (host.life.paused) continue;
       const action = random.below(10);
       const key = random.pick([...KEYS, ...own.slice(-4)]);
       const pid = rooms.whereis(key);

@@ -4,6 +4,8 @@ import type { Host, NetworkPreset, RandomFaults, Simulation } from '../../../src
 /** Something that is put through the simulated world with many seeds. */
 export interface Scenario {
   readonly name: string;
+  /** One line for docs/testing.md. */
+  readonly checks: string;
   readonly nodes: number | readonly (string | readonly string[])[];
   readonly faults: RandomFaults;
   readonly network?: NetworkPreset;

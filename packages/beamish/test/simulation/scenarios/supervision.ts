@@ -55,6 +55,7 @@ interface World {
 /** Trees of supervisors, drawn from the seed, whose workers crash: each is there once, and in the end each is there. */
 export const supervision: Scenario = {
   name: 'supervision',
+  checks: 'trees of supervisors whose workers crash: each is there once, and in the end each is there',
   nodes: 1,
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 5000 },
   async run(world) {

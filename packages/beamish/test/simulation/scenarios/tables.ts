@@ -28,6 +28,7 @@ interface Known {
  */
 export const tables: Scenario = {
   name: 'tables',
+  checks: 'tables against a plain model; owners and heirs; readers beside writers',
   nodes: 1,
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 800 },
   async run(world) {

@@ -13,6 +13,7 @@ type Kind = (typeof KINDS)[number];
 /** Tasks that are awaited, given up, shut down, streamed, supervised or not, of owners that are killed meanwhile. */
 export const tasks: Scenario = {
   name: 'tasks',
+  checks: 'tasks and streams of them: each runs and ends once, and none is left',
   nodes: 1,
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 1500 },
   async run(world) {
