@@ -58,6 +58,8 @@ const up = new Map<string, number>();
 const acquaintances = new Map<string, Acquaintance>();
 /** Exit signals that the hub got, by the pid they came from. */
 const exits = new Map<string, number>();
+/** Given up for their silence since they were met. */
+const silent = new Set<string>();
 const pongs = new Map<string, () => void>();
 const counts = { nodeups: 0, nodedowns: 0, tickTimeouts: 0 };
 
@@ -78,7 +80,10 @@ node.monitorNodes((event) => {
     up.set(name, info.creation);
   } else {
     counts.nodedowns++;
-    if (event.reason === 'tick_timeout') counts.tickTimeouts++;
+    if (event.reason === 'tick_timeout') {
+      counts.tickTimeouts++;
+      silent.add(name);
+    }
     if (known === undefined) violations.push(`nodedown ${name} without nodeup`);
     else if (known !== info.creation) violations.push(`nodedown ${name} of another life than its nodeup`);
     up.delete(name);
@@ -135,6 +140,7 @@ function entangle(acquaintance: Acquaintance, name: string, partner: Pid, named:
 async function meet(name: string, dial: boolean): Promise<void> {
   const acquaintance: Acquaintance = { expected: [] };
   acquaintances.set(name, acquaintance);
+  silent.delete(name);
   if (dial) await node.connect(name);
   else await until(() => up.has(name), `${name} connects`);
   const echo = node.at(name).ref<Echo & { partner(hub: Pid): Pid }>('echo').with({ timeout: settings.patience });
@@ -240,7 +246,7 @@ const methods = {
   lost,
   dialMute,
   disconnect: (name: string) => node.disconnect(name),
-  isUp: (name: string) => up.has(name),
+  wasSilent: (name: string) => silent.has(name),
   rest,
   report: () => ({ ...counts, violations, refused: node.statistics().refused }),
 };
