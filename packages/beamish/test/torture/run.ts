@@ -220,7 +220,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const ending: (() => Promise<void>)[] = [];
     try {
       const name = 'beam@127.0.0.1';
-      const { child, ...erl } = await startBeam(name, epmdPort, (fn) => void ending.push(fn));
+      const { child, ...erl } = await startBeam(name, epmdPort, options.patience, (fn) => void ending.push(fn));
       await Promise.all([erl.entangle(), subject.call('meetBeam', name)]);
       const how = pick(['halt', 'kill', 'freeze']);
       count(`erl: ${how}`, 1);
@@ -260,8 +260,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 }
 
 /** A BEAM with a process in the group that is linked to the hub and monitors it. */
-async function startBeam(name: string, epmdPort: number, after: (fn: () => Promise<void>) => void) {
-  const beam = await Beam.start({ name, cookie: COOKIE, epmdPort, hidden: true, t: { after } });
+async function startBeam(name: string, epmdPort: number, patience: number, after: (fn: () => Promise<void>) => void) {
+  const beam = await Beam.start({ name, cookie: COOKIE, epmdPort, patience, hidden: true, t: { after } });
   return {
     child: beam.child,
     async entangle(): Promise<void> {
