@@ -10,7 +10,7 @@ import { atom, atomName, formatTerm, isTuple, Pid } from '../../src/term/index.t
 import type { Term } from '../../src/term/index.ts';
 
 const pid = (node: string, id: number): Pid => new Pid(node, id, 0, 1);
-const [A, B, C] = ['a@h', 'b@h', 'c@h'] as const;
+const [A, B, C, D] = ['a@h', 'b@h', 'c@h', 'd@h'] as const;
 const NAME = atom('leader');
 const METHOD = atom('method');
 
@@ -124,11 +124,17 @@ test('a lost node is told to all others, once each', () => {
 
 test('a loss that is told is acted on once: the other is asked to go; who lost us is left', () => {
   const state = server();
-  step(state, { type: 'nodeup', node: C });
-  state.known.set(C, 8);
+  for (const node of [C, D]) {
+    step(state, { type: 'nodeup', node });
+    state.known.set(node, 8);
+  }
   const loss = { type: 'lost_connection', nodeA: A, creation: 5n, number: 1n, nodeB: C } as const;
-  assert.deepEqual(sent(told(state, loss)).toSorted(), [`${C} lost_connection`, `${C} remove_connection`]);
-  assert.deepEqual([...state.known.keys()], [A]);
+  assert.deepEqual(sent(told(state, loss)).toSorted(), [
+    `${C} lost_connection`,
+    `${C} remove_connection`,
+    `${D} lost_connection`,
+  ]);
+  assert.deepEqual([...state.known.keys()], [A, D]);
   assert.deepEqual(told(state, loss), []);
 
   const ofUs = server();
