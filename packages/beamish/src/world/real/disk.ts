@@ -1,12 +1,12 @@
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import type { Disk, FileStatus } from '../disk.ts';
+import { nodeFiles } from './seldom.ts';
 
 let written = 0;
 
 async function status(path: string): Promise<FileStatus | undefined> {
   try {
-    const found = await stat(path);
+    const found = await nodeFiles().stat(path);
     const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
     return { size: found.size, mode: found.mode & 0o7777, modifiedAt: found.mtimeMs, kind };
   } catch (error) {
@@ -21,15 +21,15 @@ async function writeFile(
   options?: { readonly mode?: number },
 ): Promise<void> {
   const part = `${path}.${process.pid}.${++written}.part`;
-  const file = await open(part, 'wx', options?.mode ?? 0o666);
+  const file = await nodeFiles().open(part, 'wx', options?.mode ?? 0o666);
   try {
     await file.writeFile(content);
     await file.sync();
     await file.close();
-    await rename(part, path);
+    await nodeFiles().rename(part, path);
   } catch (error) {
     await file.close().catch(() => {});
-    await rm(part, { force: true });
+    await nodeFiles().rm(part, { force: true });
     throw error;
   }
 }
@@ -37,7 +37,7 @@ async function writeFile(
 export const realDisk: Disk = {
   homeDirectory: homedir(),
   status,
-  readFile: async (path) => new Uint8Array(await readFile(path)),
+  readFile: async (path) => new Uint8Array(await nodeFiles().readFile(path)),
   writeFile,
-  remove: (path) => rm(path, { force: true }),
+  remove: (path) => nodeFiles().rm(path, { force: true }),
 };
