@@ -129,7 +129,7 @@ function conclude(report: FuzzReport, wanted: string | undefined): void {
   for (const heap of report.heap) {
     if (heap.length > 1)
       say(
-        `  heap after a collection, MB: ${heap
+        `  heap and buffers after a collection, MB: ${heap
           .filter((_, i) => i % Math.ceil(heap.length / 10) === 0)
           .map(megabytes)
           .join(' ')}`,

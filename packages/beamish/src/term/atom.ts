@@ -43,10 +43,14 @@ export class Atom {
   }
 }
 
+/** In memory of its own: it lives as long as the atom, and a slice of Node's pool would keep 64 KiB of that. */
 function encodeName(name: string): Uint8Array {
-  const utf8 = Buffer.from(name, 'utf8');
-  const head = utf8.length <= 255 ? [SMALL_ATOM_UTF8, utf8.length] : [ATOM_UTF8, utf8.length >> 8, utf8.length & 255];
-  return Buffer.concat([Uint8Array.from(head), utf8]);
+  const length = Buffer.byteLength(name);
+  const head = length <= 255 ? [SMALL_ATOM_UTF8, length] : [ATOM_UTF8, length >> 8, length & 255];
+  const wire = Buffer.allocUnsafeSlow(head.length + length);
+  wire.set(head);
+  wire.write(name, head.length);
+  return wire;
 }
 
 const local = new Map<string, Atom>();

@@ -7,7 +7,7 @@ import { places } from '../support/plant.ts';
 import './instrument.ts';
 import { attempt, fromHex } from './fuzzer.ts';
 import { mutants } from './mutants.ts';
-import { fuzz } from './pool.ts';
+import { fuzz, grows } from './pool.ts';
 import { regressions } from './regressions.ts';
 
 const SECONDS = 30;
@@ -37,6 +37,14 @@ test('the same seed gives the same inputs, guided by the same coverage', async (
   const [a, b] = [await run(), await run()];
   assert.equal(a.inputs, 3000);
   assert.deepEqual(a.coverage, b.coverage);
+});
+
+test('memory that grows with the inputs is told from tables that fill up and from a collection that came late', () => {
+  const megabytes = (...all: number[]): number[] => all.map((each) => each * 2 ** 20);
+  assert.equal(grows(megabytes(30, 80, 130, 180, 230, 280)), true);
+  assert.equal(grows(megabytes(30, 50, 62, 64, 64, 65)), false);
+  assert.equal(grows(megabytes(30, 30, 30, 30, 31, 120)), false);
+  assert.equal(grows(megabytes(30, 300)), false);
 });
 
 test('the place of each planted bug is in the source once', () => {

@@ -34,7 +34,7 @@ export interface Progress {
 export interface FuzzReport extends Progress {
   /** Branches gone through and inputs kept, by target; of the job that saw most. */
   readonly coverage: Readonly<Record<string, Coverage>>;
-  /** Bytes of heap after a collection, every 100,000 inputs, by job. */
+  /** Bytes of heap and of buffers after a collection, every 100,000 inputs, by job. */
   readonly heap: readonly (readonly number[])[];
 }
 
@@ -42,6 +42,8 @@ export interface FuzzReport extends Progress {
 const HANGS = 30_000;
 /** What a job may need: the library, what it keeps, and one input's budget are far below it. */
 const HEAP_MEGABYTES = 512;
+/** Bytes that a job may grow by: tables that fill up to their bounds (names, texts, inputs kept) are below it. */
+const GROWTH = 96 * 2 ** 20;
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { seed, inputs = Infinity, seconds = Infinity, jobs = 1 } = options;
@@ -77,7 +79,17 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       if (seen.branches >= (coverage[name]?.branches ?? 0)) coverage[name] = seen;
     }
   }
+  for (const { heap, inputs: after } of running) {
+    if (grows(heap))
+      found({ target: 'none', what: `memory grew to ${heap.at(-1)} bytes and stayed`, input: '', after });
+  }
   return { ...now(), coverage, heap: running.map((job) => job.heap) };
+}
+
+/** Whether all of the last third is far above all of the first: what a peer's bytes leave behind, however little each. */
+export function grows(heap: readonly number[]): boolean {
+  const third = Math.floor(heap.length / 3);
+  return third >= 2 && Math.min(...heap.slice(-third)) > Math.max(...heap.slice(0, third)) + GROWTH;
 }
 
 class Job {

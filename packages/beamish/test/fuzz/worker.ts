@@ -9,6 +9,8 @@ import { HEAD, SLOT, type WorkerData, type WorkerMessage } from './worker-data.t
 
 /** Inputs between two looks at the heap. */
 const LOOK = 100_000;
+/** Inputs between two turns of the event loop. */
+const TURN = 200;
 
 const { seed, inputs, targets: wanted, mutant, shared } = workerData as WorkerData;
 // Both before anything of the library; the bug first, so that it is counted too.
@@ -44,9 +46,12 @@ for (let number = 0; number < inputs && head[SLOT.stop] === 0; number++) {
     if (!known.has(key)) tell({ type: 'finding', finding });
     known.add(key);
   }
+  // What waits for the event loop (zlib closes its handles there) would otherwise wait until the end.
+  if (number % TURN === TURN - 1) await new Promise(setImmediate);
   if (number % LOOK === LOOK - 1) {
     collect();
-    heap.push(process.memoryUsage().heapUsed);
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    heap.push(heapUsed + arrayBuffers);
   }
 }
 tell({ type: 'done', coverage: fuzzer.coverage, heap });

@@ -53,6 +53,15 @@ test('the same name gives the identical atom, from the program and from the wire
   ]);
 });
 
+test('the encoding of an atom keeps no memory but its own', () => {
+  const name = atom('x'.repeat(200));
+  encode(name);
+  assert.deepEqual([name.wire.length, name.wire.buffer.byteLength], [202, 202]);
+  assert.deepEqual([...atom('é').wire], [119, 2, 0xc3, 0xa9]);
+  const long = atom('😀'.repeat(255)).wire;
+  assert.deepEqual([...long.subarray(0, 3), long.length], [118, 1020 >> 8, 1020 & 255, 1023]);
+});
+
 test('names only peers use are forgotten in time; names of the program never', () => {
   const kept = atom('kept_by_the_program');
   const wire = (name: string): Buffer => Buffer.concat([Buffer.of(131, 119, name.length), Buffer.from(name)]);
