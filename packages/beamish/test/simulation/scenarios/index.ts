@@ -5,6 +5,7 @@ import { global } from './global.ts';
 import { groups } from './groups.ts';
 import { handshake } from './handshake.ts';
 import { leaks } from './leaks.ts';
+import { large } from './large.ts';
 import { links } from './links.ts';
 import { machines } from './machines.ts';
 import { pubsub, pubsubFar } from './pubsub.ts';
@@ -29,6 +30,7 @@ export const scenarios: readonly Scenario[] = [
   supervision,
   machines,
   links,
+  large,
   calls,
   handshake,
   leaks,
