@@ -11,6 +11,7 @@ import { CALLS, OWN_FLAGS, PROGRESS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
 import { answeringSystem } from './kernel/gen.ts';
+import { ForeignLog } from './kernel/foreign-log.ts';
 import { loggerProxy } from './kernel/logger-proxy.ts';
 import { netKernel } from './kernel/net-kernel.ts';
 import { rex } from './kernel/rex.ts';
@@ -167,9 +168,10 @@ export class Node implements AsyncDisposable {
 
   /** The processes that every node has (protocols 5.1), under a supervisor. */
   async #startKernel(): Promise<void> {
+    const foreign = new ForeignLog(this.logger, this.world.clock);
     const processes: [string, () => ProcessBehaviour][] = [
-      ['user', () => user(this.logger)],
-      ['logger_proxy', () => answeringSystem('logger_olp', loggerProxy(this.logger))],
+      ['user', () => user(foreign)],
+      ['logger_proxy', () => answeringSystem('logger_olp', loggerProxy(foreign))],
       ['net_kernel', () => answeringSystem('net_kernel', netKernel())],
       ['rex', () => answeringSystem('rpc', rex(this.#exposed))],
     ];

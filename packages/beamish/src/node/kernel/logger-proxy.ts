@@ -1,5 +1,4 @@
 import type { ProcessBehaviour } from '../../process/index.ts';
-import type { Logger } from '../../world/index.ts';
 import {
   atom,
   atomName,
@@ -12,6 +11,7 @@ import {
   Pid,
 } from '../../term/index.ts';
 import type { Term } from '../../term/index.ts';
+import type { ForeignLog } from './foreign-log.ts';
 import { formatCall } from './io-format.ts';
 
 const TEXT_LIMIT = 4000;
@@ -33,7 +33,7 @@ const LEVELS: { readonly [level: string]: 'error' | 'warn' | 'info' | 'debug' } 
  * we start on a BEAM logs here too (OTP logger.erl: log_remote/4; logger_proxy.erl). The events are
  * `{log, Level, Format, Args, Meta}` and `{log, Level, StringOrReport, Meta}`.
  */
-export function loggerProxy(logger: Logger): ProcessBehaviour {
+export function loggerProxy(log: ForeignLog): ProcessBehaviour {
   return {
     handle(message) {
       if (!isTuple(message) || !isAtom(message.at(0), 'log')) return;
@@ -43,9 +43,9 @@ export function loggerProxy(logger: Logger): ProcessBehaviour {
       if (method === undefined || rest.length < 2 || rest.length > 3 || !isTermMap(meta)) return;
       const pid = mapGet(meta, atom('pid'));
       const from = pid instanceof Pid ? pid.node : undefined;
-      const text = (rest.length === 3 ? formatted(rest[0], rest[1]) : reported(rest[0])).slice(0, TEXT_LIMIT);
-      const fields = { from, pid: pid instanceof Pid ? pid.toString() : undefined, severity: atomName(level), text };
-      logger[method](fields, `logged on ${from ?? 'another node'}`);
+      const text = rest.length === 3 ? formatted(rest[0], rest[1]) : reported(rest[0]);
+      const fields = { from, pid: pid instanceof Pid ? pid.toString() : undefined, severity: atomName(level) };
+      log.write(method, fields, text, `logged on ${from ?? 'another node'}`);
     },
   };
 }
