@@ -63,10 +63,16 @@ export class RemoteNode {
 
   /**
    * The functions of a module there as methods: `await node.at('b@h').module<Shop>('Elixir.Shop').price('pear')`. `Shop` is
-   * what you say it is: the other node is not asked.
+   * what you say it is: the other node is not asked. With a contract the types are its schemas', and results that do not fit
+   * reject with `value_invalid`.
    */
-  module<M>(name: string, options: RpcOptions = {}): RpcModule<M> {
-    return rpcModule<M>(this.#runtime, this.name, name, options);
+  module<M>(name: string, options?: RpcOptions): RpcModule<M>;
+  module<const K extends Contract>(
+    name: string,
+    options: RpcOptions & { readonly contract: K },
+  ): RpcModule<Callable<K>>;
+  module(name: string, options: RpcOptions & { readonly contract?: Contract } = {}): RpcModule<unknown> {
+    return rpcModule(this.#runtime, this.name, name, options);
   }
 
   /** Whether the node can be reached and answers (`net_adm:ping/1`). Never rejects. */

@@ -1,6 +1,8 @@
 import { BeamishError, ERROR_CODES, type BeamishErrorCode } from '../error/index.ts';
 import type { CallOptions, ProcessHandle, Runtime } from '../process/index.ts';
 import { methodProxy } from '../process/server-proxy.ts';
+import { guardReply } from '../schema/index.ts';
+import type { Contract } from '../schema/index.ts';
 import { atom, formatTerm, isAtom, isTermMap, isTuple, mapGet } from '../term/index.ts';
 import type { Reference, Term } from '../term/index.ts';
 import { groupLeader } from './kernel/io.ts';
@@ -141,7 +143,12 @@ export function rpcAll(
 }
 
 /** The functions of a module as methods. */
-export function rpcModule<M>(runtime: Runtime, node: string, module: string, options: RpcOptions): RpcModule<M> {
+export function rpcModule<M>(
+  runtime: Runtime,
+  node: string,
+  module: string,
+  { contract, ...options }: RpcOptions & { readonly contract?: Contract },
+): RpcModule<M> {
   const target = (name: string, args: readonly Term[]): Target => ({ node, module, function: name, arguments: args });
   const cast = methodProxy(
     {},
@@ -149,11 +156,8 @@ export function rpcModule<M>(runtime: Runtime, node: string, module: string, opt
       (...args) =>
         rpcCast(runtime, target(name, args)),
   );
-  return methodProxy(
-    { cast, [Symbol.toStringTag]: 'RpcModule' },
-    (name) =>
-      (...args) =>
-        rpc(runtime, target(name, args), options),
+  return methodProxy({ cast, [Symbol.toStringTag]: 'RpcModule' }, (name) =>
+    guardReply(name, contract, (...args) => rpc(runtime, target(name, args), options)),
   ) as RpcModule<M>;
 }
 

@@ -1,4 +1,4 @@
-import { check } from '../schema/index.ts';
+import { guardReply } from '../schema/index.ts';
 import type { Contract } from '../schema/index.ts';
 import { Pid, atom, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
@@ -72,10 +72,7 @@ export function makeServerRef<C>(
     with: (other: CallOptions) => makeServerRef<C>(kernel, from, destination, { ...options, ...other }, contract),
     [Symbol.toStringTag]: 'ServerRef',
   };
-  return methodProxy(fixed, (name) => {
-    const reply = contract !== undefined && Object.hasOwn(contract, name) ? contract[name]?.reply : undefined;
-    if (reply === undefined) return (...args) => kernel.call(destination, requestOf(name, args), options, from);
-    return async (...args) =>
-      await check(reply, await kernel.call(destination, requestOf(name, args), options, from), `reply of ${name}`);
-  }) as ServerRef<C>;
+  return methodProxy(fixed, (name) =>
+    guardReply(name, contract, (...args) => kernel.call(destination, requestOf(name, args), options, from)),
+  ) as ServerRef<C>;
 }

@@ -65,6 +65,16 @@ export function guardFunction(name: string, schema: ArgumentsSchema | undefined,
   };
 }
 
+/** A call whose reply is what its schema makes of it. @throws ValueInvalid (rejects) when it does not fit */
+export function guardReply(
+  name: string,
+  contract: Contract | undefined,
+  call: (...args: Term[]) => Promise<Term>,
+): (...args: Term[]) => Promise<unknown> {
+  const reply = contract !== undefined && Object.hasOwn(contract, name) ? contract[name]?.reply : undefined;
+  return reply === undefined ? call : async (...args) => await check(reply, await call(...args), `reply of ${name}`);
+}
+
 /**
  * Functions for `node.expose`, each behind the schema of its arguments.
  *

@@ -35,6 +35,9 @@ test('rpc: a wrong argument is refused by the node that serves, counted in its l
   assert.equal(ran, 1);
   const warnings = b.warnings().filter(({ msg }) => /refused what does not fit its schema/.test(msg));
   assert.equal(warnings.length, 1);
+  assert.equal(await shop.module('Shop', { contract }).total({ prices: [3, 4] }), 7);
+  const wrong = shop.module('Shop', { contract: { total: { ...contract.total, reply: v.string() } } });
+  await assert.rejects(wrong.total({ prices: [1] }), (error) => isBeamishError(error, 'value_invalid'));
   await assert.rejects(
     shop.rpc('Shop', 'total', [{ prices: [] }], { reply: z.string() }),
     (error) => isBeamishError(error, 'value_invalid') && error.message.startsWith('reply of Shop:total: '),

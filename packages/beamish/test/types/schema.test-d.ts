@@ -94,6 +94,14 @@ export async function boundaries(node: RemoteNode, pubsub: PubSub): Promise<void
   // @ts-expect-error the schema gives a number
   (await node.rpc('Shop', 'price', ['a'], { reply: z.number() })) satisfies string;
 
+  const shop = node.module('Shop', { contract, timeout: 10 });
+  (await shop.find('a')) satisfies string | null;
+  shop.cast.find('a');
+  // @ts-expect-error an argument of another type
+  await shop.find(1);
+  // @ts-expect-error the reply may be null
+  (await shop.find('a')) satisfies string;
+
   pubsub.subscribe('orders', (order) => void (order.count satisfies number), { schema: Item });
   // @ts-expect-error the schema gives no such field
   pubsub.subscribe('orders', (order) => void order.price, { schema: Item });
