@@ -1,9 +1,11 @@
+// @timeout 240
 /** Protocols 2: handshakes with a real BEAM, both ways. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { MANDATORY, MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
+import { aliveRequest } from '../../src/node/epmd/codec.ts';
 import { portPlease } from '../../src/node/index.ts';
 import {
   initiate,
@@ -13,6 +15,7 @@ import {
   type HandshakeState,
 } from '../../src/node/handshake/machine.ts';
 import { FrameReader } from '../../src/node/wire/frame-reader.ts';
+import { atom, type Pid, type Term } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 import { testCluster, types } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
@@ -132,6 +135,143 @@ test(row('2.3', 'us to erl', 'alive: our restarted node replaces its former'), o
   assert.equal(await second.node.at('beam@127.0.0.1').ping(), true);
   assert.equal(await beam.eval('nodes(hidden)'), `['a@127.0.0.1']`);
 });
+
+/** A port where a connection waits until it is let through, and what was said on it is heard. */
+class Gate {
+  readonly #sockets: Socket[] = [];
+  readonly #server = createServer((socket) => this.#sockets.push(socket.on('error', () => {}).pause()));
+  /** What the other side said to who came. */
+  heard = '';
+
+  static async make(t: { after(fn: () => Promise<void>): void }): Promise<Gate> {
+    const gate = new Gate();
+    await new Promise<void>((resolve) => gate.#server.listen(0, '127.0.0.1', resolve));
+    t.after(async () => {
+      for (const socket of gate.#sockets) socket.destroy();
+      await new Promise((resolve) => gate.#server.close(resolve));
+    });
+    return gate;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async open(target: number): Promise<void> {
+    const socket = await this.comes();
+    const onward = connect(target, '127.0.0.1').on('error', () => {});
+    onward.on('data', (chunk: Buffer) => (this.heard += chunk.toString('latin1')));
+    this.#sockets.push(onward);
+    socket.pipe(onward).pipe(socket);
+  }
+
+  /** Somebody waits. */
+  async comes(): Promise<Socket> {
+    return await eventually(() => this.#sockets[0]);
+  }
+}
+
+test(
+  row('2.3', 'erl to us', 'ok_simultaneous and nok: while our dial is under way, the greater name’s stays'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    await startEpmd(cluster.epmdPort, t);
+    const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const target = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'm')) ?? 0;
+    for (const [name, stays] of [
+      ['a@127.0.0.1', 'in'],
+      ['z@127.0.0.1', 'out'],
+    ] as const) {
+      const way = await Gate.make(t);
+      const resolve = (): { host: string; port: number } => ({ host: '127.0.0.1', port: way.port });
+      const { node, events } = await cluster.start(name, { cookie, resolve });
+      const ours = node.connect('m@127.0.0.1');
+      await way.comes();
+      const theirs = beam.eval(`net_kernel:connect_node('${name}')`);
+      // `nok`: it waits for ours, which goes on.
+      if (stays === 'out') {
+        await eventually(() => (node.statistics().refused.simultaneous ?? 0) > 0);
+        await way.open(target);
+      }
+      await ours;
+      assert.equal(await theirs, 'true');
+      assert.equal(node.nodes()[0]?.direction, stays);
+      assert.equal(await node.at('m@127.0.0.1').ping(), true);
+      assert.deepEqual(types(events), ['nodeup m@127.0.0.1']);
+      await node.stop();
+    }
+  },
+);
+
+test(
+  row('2.3', 'us to erl', 'ok_simultaneous and nok: while its dial is under way, the greater name’s stays'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    await startEpmd(cluster.epmdPort, t);
+    const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const target = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'm')) ?? 0;
+    for (const [name, stays] of [
+      ['a@127.0.0.1', 'in'],
+      ['z@127.0.0.1', 'out'],
+    ] as const) {
+      // What is registered for our name leads to a gate.
+      const [way, ownWay] = [await Gate.make(t), await Gate.make(t)];
+      const registration = connect(cluster.epmdPort, '127.0.0.1').on('error', () => {});
+      t.after(async () => void registration.destroy());
+      const entry = { nodeType: 77, protocol: 0, highVersion: 6, lowVersion: 5, extra: new Uint8Array(0) };
+      registration.write(aliveRequest({ ...entry, name: name.slice(0, 1), port: way.port }));
+      await new Promise((resolve) => registration.once('data', resolve));
+      const resolve = (): { host: string; port: number } => ({ host: '127.0.0.1', port: ownWay.port });
+      const { node, events } = await cluster.start(name, { cookie, epmd: false, resolve });
+      const theirs = beam.eval(`net_kernel:connect_node('${name}')`);
+      await way.comes();
+      const ours = node.connect('m@127.0.0.1');
+      await ownWay.open(target);
+      await eventually(() => ownWay.heard.includes(stays === 'in' ? 'snok' : 'sok_simultaneous'));
+      // Answered `nok` we wait for its.
+      if (stays === 'in') await way.open(node.address.port);
+      await ours;
+      assert.equal(await theirs, 'true');
+      assert.equal(node.nodes()[0]?.direction, stays);
+      assert.equal(await node.at('m@127.0.0.1').ping(), true);
+      assert.deepEqual(types(events), ['nodeup m@127.0.0.1']);
+      await node.stop();
+    }
+  },
+);
+
+test(
+  row('2.3', 'erl to us', 'alive: a BEAM that is started again while its former hangs replaces it'),
+  options,
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    // They register nowhere, so that both can have the name, and find us on the port that is given.
+    const args = ['-dist_listen', 'false', '-erl_epmd_port', String(a.node.address.port)];
+    const start = (): Promise<Beam> =>
+      Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t, args });
+    const former = await start();
+    assert.equal(await former.eval(`net_kernel:connect_node('a@127.0.0.1')`), 'true');
+    const init = (await a.node.at('beam@127.0.0.1').rpc('erlang', 'whereis', [atom('init')])) as Pid;
+    const ended: Term[] = [];
+    a.node.runtime.monitor(init, (reason) => ended.push(reason));
+    former.child.kill('SIGSTOP');
+    const next = await start();
+    assert.equal(await next.eval(`net_kernel:connect_node('a@127.0.0.1')`), 'true');
+    await eventually(() => a.events.length === 3);
+    assert.deepEqual(types(a.events), [
+      'nodeup beam@127.0.0.1',
+      'nodedown beam@127.0.0.1 replaced',
+      'nodeup beam@127.0.0.1',
+    ]);
+    assert.deepEqual(ended, [atom('noconnection')]);
+    assert.equal(await a.node.at('beam@127.0.0.1').rpc('erlang', '+', [1, 2]), 3);
+    assert.notEqual(a.node.nodes()[0]?.creation, init.creation);
+    former.child.kill('SIGCONT');
+  },
+);
 
 /** Our machine as initiator over a plain socket, with flags that a Node does not send. */
 function shake(port: number, config: HandshakeConfig, expected: string): Promise<HandshakeEffect> {

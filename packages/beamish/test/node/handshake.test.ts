@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { MANDATORY, MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
+import { ALIAS, MANDATORY, MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED, SPAWN } from '../../src/node/flags.ts';
 import {
   accept,
   initiate,
@@ -191,6 +191,32 @@ test('each mandatory flag that is missing is `not_allowed`; the digest flag stan
   }
   const { acceptor } = run(config('a@h', { flags: MANDATORY_25_DIGEST | (1n << 24n) }), config('b@h'));
   assert.equal(acceptor?.type, 'established');
+});
+
+test('the flags of every OTP that is spoken to: each can connect, and finds what it wants in ours (protocols 2.4)', () => {
+  const [OTP_25, PUBLISHED_BIT] = [0xd07df7fbcn, 1n];
+  const peers: [string, bigint, mandatory: bigint][] = [
+    ['25', OTP_25, MANDATORY],
+    ['25 visible', OTP_25 | PUBLISHED_BIT, MANDATORY],
+    // UNLINK_ID and V4_NC.
+    ['26', OTP_25, MANDATORY | 0x2000000n | (4n << 32n)],
+    ['27, if it gave the eleven by the digest alone', (OTP_25 & ~MANDATORY) | 0x4000000n, MANDATORY | 0x6000000n],
+    // ALTACT_SIG.
+    ['28', OTP_25 | (32n << 32n), MANDATORY | 0x2000000n | (4n << 32n)],
+    ['one of later, with flags that nobody knows yet', OTP_25 | (1n << 45n), MANDATORY],
+  ];
+  for (const [otp, flags, mandatory] of peers) {
+    assert.equal(OWN_FLAGS & mandatory, mandatory, otp);
+    for (const [a, b] of [
+      [config('a@h', { flags }), config('b@h')],
+      [config('a@h'), config('b@h', { flags })],
+    ] as const) {
+      const { initiator, acceptor } = run(a, b);
+      assert.equal(initiator?.type, 'established', otp);
+      assert.equal(acceptor?.type, 'established', otp);
+      assert.equal(initiator.peer.flags & (SPAWN | ALIAS), SPAWN | ALIAS, otp);
+    }
+  }
 });
 
 test('names that are none are closed without a status (protocols 2.3)', () => {
