@@ -48,6 +48,7 @@ export function rpc(runtime: Runtime, target: Target, options: RpcOptions = {}):
   const what = `rpc ${target.module}:${target.function}/${target.arguments.length} on ${node}`;
   const result: Reference = runtime.newReference();
   return new Promise((resolve, reject) => {
+    const leader = options.onOutput && outputTo(runtime, options.onOutput);
     const settle = (): void => {
       leader?.exit(SHUTDOWN);
       timer?.cancel();
@@ -78,7 +79,6 @@ export function rpc(runtime: Runtime, target: Target, options: RpcOptions = {}):
       return;
     }
     signal?.addEventListener('abort', gaveUp, { once: true });
-    const leader = options.onOutput && outputTo(runtime, options.onOutput);
     const spawn = {
       module: 'erpc',
       function: 'execute_call',

@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import { ForeignLog } from '../../src/node/kernel/foreign-log.ts';
 import { formatIo } from '../../src/node/kernel/io-format.ts';
 import { answerIo } from '../../src/node/kernel/io.ts';
+import { rpc } from '../../src/node/rpc.ts';
+import { Runtime } from '../../src/process/index.ts';
 import { ImproperList, atom, charlist, float, formatTerm, keyword, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
-import { fakeWorld } from '../support/fake-world.ts';
+import { fakeWorld, settle } from '../support/fake-world.ts';
 import { collectLogs } from '../support/logs.ts';
 
 test('formats as io_lib:format/2 (the answers are those of OTP 25)', () => {
@@ -106,4 +108,19 @@ test('what other nodes print does not fill the log: what is too much is left out
     lines.slice(length).map(({ msg }) => msg),
     [`${10_000 - length} lines of other nodes were left out of the log: they came too fast`, 'printed'],
   );
+});
+
+test('a call that was given up before it began leaves no timer and no group leader', async () => {
+  const world = fakeWorld();
+  const runtime = new Runtime({ world, nodeName: 'a@h', creation: 1 });
+  const { length } = runtime.processes();
+  const target = { node: 'b@h', module: 'm', function: 'f', arguments: [] };
+  for (const signal of [AbortSignal.abort(), undefined]) {
+    // Without a distribution the other node is out of reach.
+    const call = rpc(runtime, target, { onOutput() {}, ...(signal === undefined ? {} : { signal }) });
+    await assert.rejects(call, signal === undefined ? /noconnection|no connection/ : /gave it up/);
+    await settle();
+    assert.equal(world.clock.pendingTimers, 0);
+    assert.equal(runtime.processes().length, length);
+  }
 });

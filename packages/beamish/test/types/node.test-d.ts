@@ -1,5 +1,9 @@
 /** Compiled, never run: each `@ts-expect-error` fails the type check when the mistake below it would compile. */
 import { Node } from '../../src/node/index.ts';
+import type { RemoteNode } from '../../src/node/index.ts';
+import { Sys, whichChildren } from '../../src/process/index.ts';
+import type { Runtime } from '../../src/process/index.ts';
+import type { Pid } from '../../src/term/index.ts';
 
 export async function allowed(node: Node): Promise<void> {
   node.expose('shop', { price: () => 5 }, { allow: 'web*@10.0.0.*' });
@@ -17,4 +21,34 @@ export async function allowed(node: Node): Promise<void> {
   await Node.start({ name: 'a@127.0.0.1', cookie: 'c', allow: ['b@127.0.0.1'] });
   // @ts-expect-error: not by number
   await Node.start({ name: 'a@127.0.0.1', cookie: 'c', allow: 5 });
+}
+
+interface Shop {
+  price(name: string): number;
+  stock(): Promise<readonly string[]>;
+}
+
+export async function modules(remote: RemoteNode): Promise<void> {
+  const shop = remote.module<Shop>('Elixir.Shop', { timeout: 1000, onOutput: (text: string) => void text });
+  const price: number = await shop.price('pear');
+  const stock: readonly string[] = await shop.stock();
+  shop.cast.price('pear');
+  // @ts-expect-error the argument is a string
+  await shop.price(1);
+  // @ts-expect-error the result is a number
+  const wrong: string = await shop.price('pear');
+  // @ts-expect-error no such function
+  await shop.prices();
+  // @ts-expect-error a cast has no result to wait for
+  shop.cast.price('pear').then(() => {});
+  void [price, stock, wrong];
+}
+
+export async function services(runtime: Runtime, remote: Pid): Promise<void> {
+  const state: number = await Sys.getState<number>(runtime, remote);
+  const children = await whichChildren(runtime, { name: 'top', node: 'b@h' });
+  const kind: 'worker' | 'supervisor' | undefined = children[0]?.type;
+  // @ts-expect-error who asks must be given
+  await Sys.suspend(remote);
+  void [state, kind];
 }
