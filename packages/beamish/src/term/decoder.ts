@@ -232,12 +232,19 @@ export class Decoder extends LeafReader {
     this.#count(count, 2);
     const object: { [key: string]: Term } = {};
     for (let index = 0; index < count; index++) {
-      const key = this.#read(depth);
+      const key = this.#key(depth);
       if (typeof key !== 'string' || key === '__proto__') return this.#wideMap(object, index, key, count, depth, start);
       object[key] = this.#read(depth);
     }
     if (count > 1 && Object.keys(object).length !== count) this.malformed(start, 'a map with a key twice');
     return object;
+  }
+
+  /** Most keys are texts: to look for that first saves a fifth of the time of a map of numbers. */
+  #key(depth: number): Term {
+    if (this.at === this.end || this.source[this.at] !== tag.BINARY) return this.#read(depth);
+    this.at += 1;
+    return this.binary();
   }
 
   /** A map that is to be a `Map`, see `Encoder`. */
