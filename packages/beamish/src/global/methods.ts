@@ -34,7 +34,8 @@ export class Methods {
   }
 
   /** The method as a term. A function is kept until the process of its name has ended. */
-  termOf(method: ResolveMethod, pid: Pid): ExportFun {
+  termOf(method: ResolveMethod | ExportFun, pid: Pid): ExportFun {
+    if (method instanceof ExportFun) return method;
     if (typeof method !== 'function') return STANDARD[method];
     const key = `resolve_${++this.#count}`;
     this.#own.set(key, method);

@@ -2,7 +2,7 @@ import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
 import { genCall, reply } from '../node/kernel/gen.ts';
 import type { GenCall } from '../node/kernel/gen.ts';
-import type { ProcessBehaviour, ProcessContext, Runtime, SupervisorRef } from '../process/index.ts';
+import type { ProcessBehaviour, ProcessContext, SupervisorRef } from '../process/index.ts';
 import { formatTerm, isAtom, isTuple, type Pid, Reference } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Logger, Timer } from '../world/index.ts';
@@ -16,7 +16,9 @@ import type { LockerEffect } from './server/locker.ts';
 import { initialServer } from './server/state.ts';
 import type { Conflict, ServerEffect, ServerInput, ServerState, Verdict } from './server/state.ts';
 import type { TableLimits } from './server/tables.ts';
+import { verdictOn } from './verdict.ts';
 import { GLOBAL, lockRefused, lockSet, NAME_SERVER, parsePeerMessage, parseRequest } from './wire.ts';
+import { worker } from './worker.ts';
 
 export interface NameServerOptions {
   readonly preventOverlappingPartitions: boolean;
@@ -85,9 +87,9 @@ export class NameServer {
       // What ends them comes from outside; giving up would cost every name of this node.
       maxRestarts: 20,
       children: [
-        child('global registrar', registering),
-        child('global locker', locker),
-        child(NAME_SERVER, server, NAME_SERVER),
+        worker('global registrar', registering),
+        worker('global locker', locker),
+        worker(NAME_SERVER, server, NAME_SERVER),
       ],
     });
     this.#exposed = this.#node.expose('global', exposedFunctions(this, registrar));
@@ -331,36 +333,9 @@ export class NameServer {
   async #resolve(node: string, tag: Term, conflicts: readonly Conflict[]): Promise<void> {
     const { state } = this;
     const verdicts: Verdict[] = [];
-    for (const conflict of conflicts) verdicts.push(await this.#verdict(conflict));
+    for (const conflict of conflicts)
+      verdicts.push(await verdictOn(conflict, this.#node, this.methods, this.#options.resolveTimeout));
     if (this.#state === state) this.#input({ type: 'verdicts', node, tag, verdicts });
-  }
-
-  /** Asked where our process is, for there its method is known (OTP: an rpc of `global:resolve_it/4`). */
-  async #verdict({ mine, theirs }: Conflict): Promise<Verdict> {
-    const { resolveTimeout } = this.#options;
-    try {
-      const arguments_ = [mine.method, mine.name, theirs.pid, mine.pid] as const;
-      const chosen =
-        mine.pid.node === this.#node.name
-          ? await this.#inTime(this.methods.resolve(...arguments_), resolveTimeout)
-          : await this.#node.at(mine.pid.node).rpc('global', 'resolve_it', arguments_, { timeout: resolveTimeout });
-      if (mine.pid.equals(chosen)) return 'mine';
-      return theirs.pid.equals(chosen) ? 'theirs' : 'nobody';
-    } catch (error) {
-      this.#logger.warn({ name: formatTerm(mine.name), err: error }, 'global: a conflict could not be resolved');
-      return 'failed';
-    }
-  }
-
-  async #inTime<T>(work: Promise<T>, timeout: number): Promise<T> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const late = (): void => reject(new BeamishError('timeout', `no decision within ${timeout} ms`));
-    const timer = this.#node.world.clock.setTimer(timeout, late);
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      timer.cancel();
-    }
   }
 
   #settled(node: string): void {
@@ -396,36 +371,4 @@ export class NameServer {
     this.#warned.add(key);
     this.#logger[level]({ peer: node }, `global refused ${reason}`);
   }
-}
-
-interface Child {
-  readonly id: string;
-  readonly type: 'worker';
-  readonly restart: 'permanent';
-  readonly shutdown: number;
-  readonly start: (runtime: Runtime, context: { readonly supervisor: Pid }) => Promise<Pid>;
-}
-
-function child(label: string, behaviour: ProcessBehaviour, name?: string): Child {
-  return {
-    id: label,
-    type: 'worker',
-    restart: 'permanent',
-    shutdown: 1000,
-    start: async (runtime, { supervisor }) => {
-      const begun = Promise.withResolvers<void>();
-      const { pid } = runtime.spawn(
-        {
-          ...behaviour,
-          init: async (self) => {
-            await behaviour.init?.(self);
-            begun.resolve();
-          },
-        },
-        { label, link: supervisor, parent: supervisor, ...(name === undefined ? {} : { name }) },
-      );
-      await begun.promise;
-      return pid;
-    },
-  };
 }

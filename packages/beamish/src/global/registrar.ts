@@ -1,6 +1,6 @@
 import { BeamishError } from '../error/index.ts';
 import { atom, formatTerm, tuple } from '../term/index.ts';
-import type { Pid, Term } from '../term/index.ts';
+import type { ExportFun, Pid, Term } from '../term/index.ts';
 import { askAll, lockOnce, pause, throwIfAborted, unlock } from './acquire.ts';
 import { bossOf } from './server/locker.ts';
 import type { ResolveMethod } from './methods.ts';
@@ -18,7 +18,7 @@ export class Registrar {
   }
 
   /** @returns false when another process has the name. @throws BeamishError `option_invalid` when the process has another name */
-  register(name: Term, pid: Pid, method: ResolveMethod, signal?: AbortSignal): Promise<boolean> {
+  register(name: Term, pid: Pid, method: ResolveMethod | ExportFun, signal?: AbortSignal): Promise<boolean> {
     return this.#underLock(signal, async (nodes) => {
       const owner = this.#server.whereis(name);
       if (owner !== undefined) return owner.equals(pid);
@@ -34,7 +34,7 @@ export class Registrar {
   }
 
   /** Gives the name to the process, whoever has it. */
-  reRegister(name: Term, pid: Pid, method: ResolveMethod, signal?: AbortSignal): Promise<void> {
+  reRegister(name: Term, pid: Pid, method: ResolveMethod | ExportFun, signal?: AbortSignal): Promise<void> {
     return this.#underLock(signal, (nodes) => this.#write(nodes, name, pid, method));
   }
 
@@ -43,7 +43,7 @@ export class Registrar {
     await this.#underLock(signal, (nodes) => this.#change(nodes, tuple(atom('unregister'), name)));
   }
 
-  #write(nodes: readonly string[], name: Term, pid: Pid, method: ResolveMethod): Promise<void> {
+  #write(nodes: readonly string[], name: Term, pid: Pid, method: ResolveMethod | ExportFun): Promise<void> {
     const term = this.#server.methods.termOf(method, pid);
     return this.#change(nodes, tuple(atom('register'), name, pid, term));
   }

@@ -1,7 +1,7 @@
 /** Clusters of Beamish nodes alone, in the simulated world: names that meet, and nodes that lose each other. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Global } from '../../src/global/index.ts';
+import { Global, GlobalDelegate } from '../../src/global/index.ts';
 import type { ResolveMethod } from '../../src/global/index.ts';
 import { Node } from '../../src/node/index.ts';
 import { simulate } from '../../src/simulation/index.ts';
@@ -147,5 +147,32 @@ test('the lock of a node that is lost is given to who waits for it', async () =>
     world.crash(world.host('n1'));
     assert.ok((await waiting) !== undefined);
     assert.equal(two.global.statistics().locks, 1);
+  });
+});
+
+test('a hidden node names its process through a visible one, its own function deciding on a conflict', async () => {
+  await simulate({ nodes: 3, seed }, async (world) => {
+    const options = (host: Host): Parameters<typeof Node.start>[0] => ({
+      name: host.nodeName,
+      cookie: 'simulated',
+      plaintext: true,
+      epmd: { port: 4369 },
+      world: host.world,
+      host: host.address,
+    });
+    const [hiddenHost] = world.hosts;
+    const program = world.start(async (host) => (host === hiddenHost ? Node.start(options(host)) : begin(host)));
+    await world.until(() => program.complete);
+    const [hidden, ...members] = program.all() as [Node, Member, Member];
+    const [one, other] = members;
+    const names = new GlobalDelegate(hidden, { through: [one.node.name] });
+    const owner = hidden.runtime.spawn({ handle() {} }).pid;
+    assert.ok(
+      await names.register(leader, owner, { resolve: (_name, ...pids) => pids.find((pid) => pid.equals(owner)) }),
+    );
+    assert.ok(await other.global.register(leader, spawn(other)));
+    await meet(world, members);
+    for (const { global } of members) assert.equal(text(global.whereis(leader)), text(owner));
+    assert.equal(text(await names.whereis(leader)), text(owner));
   });
 });

@@ -189,6 +189,33 @@ test(row('7.1 A9', 'erl and us', 'names by delegation; every BEAM watches our pr
   await assert.rejects(names.send(leader, 1), { code: 'noproc' });
 });
 
+test(
+  row('7.1', 'erl to us', 'a BEAM that is hidden registers, looks up and unregisters by rpc to us'),
+  options,
+  async (t) => {
+    const setup = await Setup.make(t);
+    const { globals, beams } = await setup.together(['ts'], { a: [] });
+    const [ours, a] = [globals[0]!, beams[0]!];
+    const hidden = await Beam.start({ name: 'h@127.0.0.1', cookie, epmdPort: setup.epmdPort, t, hidden: true });
+    const rpc = (call: string, args: string): Promise<string> =>
+      hidden.eval(`rpc:call('ts@127.0.0.1', global, ${call}, ${args})`);
+    await hidden.eval('register(owner, spawn(fun() -> receive stop -> ok end end))');
+    assert.equal(await rpc('register_name', '[leader, whereis(owner), fun global:notify_all_name/3]'), 'yes');
+    assert.equal(await rpc('register_name', '[leader, self()]'), 'no');
+    assert.equal(await rpc('register_name', '[other, whereis(owner)]'), 'no');
+    assert.equal(await rpc('whereis_name', '[leader]'), await hidden.eval('whereis(owner)'));
+    assert.equal(await rpc('registered_names', '[]'), '[leader]');
+    assert.equal(await a.eval('element(3, hd(ets:lookup(global_names, leader)))'), 'fun global:notify_all_name/3');
+    assert.equal(await rpc('unregister_name', '[leader]'), 'ok');
+    assert.equal(await a.eval('global:whereis_name(leader)'), 'undefined');
+    assert.equal(await rpc('re_register_name', '[leader, whereis(owner)]'), 'yes');
+    assert.equal(ours.whereis(leader)?.node, hidden.name);
+    await hidden.eval('owner ! stop');
+    await eventually(async () => (await a.eval('global:whereis_name(leader)')) === 'undefined');
+    await eventually(() => ours.whereis(leader) === undefined);
+  },
+);
+
 for (const [name, order] of [
   ['a', 'before'],
   ['z', 'behind'],
