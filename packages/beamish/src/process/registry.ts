@@ -23,9 +23,18 @@ export interface RegistryEntry<V> {
   readonly value: V;
 }
 
-interface Bucket<V> {
+/** An entry as it is kept: under its key, and with its process. */
+interface Kept<V> {
   readonly key: Term;
-  readonly entries: RegistryEntry<V>[];
+  /** `keyOf(key)` */
+  readonly text: string;
+  readonly pid: Pid;
+  value: V;
+}
+
+interface Owner<V> {
+  readonly monitor: Monitor;
+  readonly entries: Set<Kept<V>>;
 }
 
 /**
@@ -37,9 +46,10 @@ export class Registry<V = undefined> implements Disposable {
   readonly #unique: boolean;
   readonly #name: string;
   readonly #meta = new Map<string, Term>();
-  readonly #buckets = new Map<string, Bucket<V>>();
-  /** By pid: the monitor, and the keys that the process has. */
-  readonly #owners = new Map<string, { readonly monitor: Monitor; readonly keys: Set<string> }>();
+  /** By the text of the key, in order of registration. */
+  readonly #buckets = new Map<string, Set<Kept<V>>>();
+  /** By the key of the pid. */
+  readonly #owners = new Map<string, Owner<V>>();
 
   constructor(runtime: Runtime, options: RegistryOptions) {
     this.#runtime = runtime;
@@ -55,15 +65,22 @@ export class Registry<V = undefined> implements Disposable {
     if (!this.#runtime.isAlive(pid))
       throw new BeamishError('noproc', `${pid.toString()} cannot be registered: it is not alive on this node`);
     const text = keyOf(key);
-    const alive = this.#alive(text);
-    const taken = this.#unique ? alive[0] : undefined;
-    if (taken !== undefined) {
-      throw new BeamishError('name_taken', `the key is registered for ${taken.pid.toString()}`, {
-        details: { key, pid: taken.pid },
-      });
+    if (this.#unique) this.#vacate(key, text);
+    const entry: Kept<V> = { key, text, pid, value: value[0] as V };
+    const bucket = this.#buckets.get(text);
+    if (bucket === undefined) this.#buckets.set(text, new Set([entry]));
+    else bucket.add(entry);
+    this.#ownerOf(pid).entries.add(entry);
+  }
+
+  /** Takes away what a process left that has just ended. @throws BeamishError `name_taken` */
+  #vacate(key: Term, text: string): void {
+    for (const entry of this.#buckets.get(text) ?? []) {
+      const { pid } = entry;
+      if (this.#runtime.isAlive(pid))
+        throw new BeamishError('name_taken', `the key is registered for ${pid.toString()}`, { details: { key, pid } });
+      this.#drop(entry);
     }
-    this.#buckets.set(text, { key, entries: [...alive, { pid, value: value[0] as V }] });
-    this.#ownerOf(pid).keys.add(text);
   }
 
   /** Takes the entries of `pid` away; nothing happens when there are none. */
@@ -73,12 +90,13 @@ export class Registry<V = undefined> implements Disposable {
 
   /** All processes under the key that are alive, in order of their registration. */
   lookup(key: Term): readonly RegistryEntry<V>[] {
-    return this.#alive(keyOf(key));
+    return Array.from(this.#alive(keyOf(key)), ({ pid, value }) => ({ pid, value }));
   }
 
   /** The one process under a unique key. */
   whereis(key: Term): Pid | undefined {
-    return this.lookup(key)[0]?.pid;
+    const [first] = this.#alive(keyOf(key));
+    return first?.pid;
   }
 
   /**
@@ -105,9 +123,8 @@ export class Registry<V = undefined> implements Disposable {
 
   /** The values of `pid` under the key (Elixir `Registry.values/3`). */
   values(key: Term, pid: Pid): readonly V[] {
-    return this.lookup(key)
-      .filter((entry) => entry.pid.equals(pid))
-      .map(({ value }) => value);
+    const text = keyOf(key);
+    return this.#of(pid).flatMap((entry) => (entry.text === text ? [entry.value] : []));
   }
 
   /** The entries of the key that `fits` (Elixir `Registry.match/4`). */
@@ -122,12 +139,11 @@ export class Registry<V = undefined> implements Disposable {
 
   /** Takes the entries of `pid` under the key away whose value fits (Elixir `Registry.unregister_match/4`). */
   unregisterMatch(key: Term, pid: Pid, fits: (value: V) => boolean): void {
-    const text = keyOf(key);
-    this.#remove(text, (entry) => entry.pid.equals(pid) && fits(entry.value));
     const owner = this.#owners.get(pid.key);
-    if (owner === undefined || this.values(key, pid).length > 0) return;
-    owner.keys.delete(text);
-    if (owner.keys.size > 0) return;
+    if (owner === undefined) return;
+    const text = keyOf(key);
+    for (const entry of owner.entries) if (entry.text === text && fits(entry.value)) this.#drop(entry);
+    if (owner.entries.size > 0) return;
     owner.monitor.cancel();
     this.#owners.delete(pid.key);
   }
@@ -135,8 +151,8 @@ export class Registry<V = undefined> implements Disposable {
   /** All entries that fit, of all keys (Elixir `Registry.select/2`). */
   select(fits: (row: RegistryRow<V>) => boolean = () => true): readonly RegistryRow<V>[] {
     const rows: RegistryRow<V>[] = [];
-    for (const [text, { key }] of this.#buckets) {
-      for (const { pid, value } of this.#alive(text)) rows.push({ key, pid, value });
+    for (const text of this.#buckets.keys()) {
+      for (const { key, pid, value } of this.#alive(text)) rows.push({ key, pid, value });
     }
     return rows.filter(fits);
   }
@@ -156,12 +172,10 @@ export class Registry<V = undefined> implements Disposable {
 
   /** Replaces the values of the process under the key. @returns whether there was one. */
   update(key: Term, pid: Pid, change: (value: V) => V): boolean {
-    const bucket = this.#buckets.get(keyOf(key));
-    if (bucket?.entries.some((entry) => entry.pid.equals(pid)) !== true) return false;
-    for (const [index, entry] of bucket.entries.entries()) {
-      if (entry.pid.equals(pid)) bucket.entries[index] = { pid, value: change(entry.value) };
-    }
-    return true;
+    const text = keyOf(key);
+    const own = this.#of(pid).filter((entry) => entry.text === text);
+    for (const entry of own) entry.value = change(entry.value);
+    return own.length > 0;
   }
 
   /** Sends `message` to every process under the key, or calls a function with the entries. */
@@ -176,17 +190,13 @@ export class Registry<V = undefined> implements Disposable {
 
   /** The keys of a process, one as often as it has entries of it. */
   keys(pid: Pid): readonly Term[] {
-    return [...(this.#owners.get(pid.key)?.keys ?? [])].flatMap((text) =>
-      this.#alive(text)
-        .filter((entry) => entry.pid.equals(pid))
-        .map(() => this.#buckets.get(text)?.key),
-    );
+    return this.#of(pid).map(({ key }) => key);
   }
 
   /** How many entries there are. */
   count(): number {
     let count = 0;
-    for (const text of this.#buckets.keys()) count += this.#alive(text).length;
+    for (const text of this.#buckets.keys()) for (const _ of this.#alive(text)) count++;
     return count;
   }
 
@@ -198,28 +208,31 @@ export class Registry<V = undefined> implements Disposable {
   }
 
   /** The end of a process is told in a later turn: until then its entries are there, but not shown. */
-  #alive(text: string): RegistryEntry<V>[] {
-    return (this.#buckets.get(text)?.entries ?? []).filter((entry) => this.#runtime.isAlive(entry.pid));
+  *#alive(text: string): Iterable<Kept<V>> {
+    for (const entry of this.#buckets.get(text) ?? []) if (this.#runtime.isAlive(entry.pid)) yield entry;
   }
 
-  #ownerOf(pid: Pid): { readonly keys: Set<string> } {
+  /** The entries of a process that is alive. */
+  #of(pid: Pid): Kept<V>[] {
+    return this.#runtime.isAlive(pid) ? [...(this.#owners.get(pid.key)?.entries ?? [])] : [];
+  }
+
+  #ownerOf(pid: Pid): Owner<V> {
     const known = this.#owners.get(pid.key);
     if (known !== undefined) return known;
-    const keys = new Set<string>();
+    const entries = new Set<Kept<V>>();
     const monitor = this.#runtime.monitor(pid, () => {
       this.#owners.delete(pid.key);
-      for (const text of keys) this.#remove(text, (entry) => entry.pid.equals(pid));
+      for (const entry of entries) this.#drop(entry);
     });
-    const owner = { monitor, keys };
+    const owner = { monitor, entries };
     this.#owners.set(pid.key, owner);
     return owner;
   }
 
-  #remove(text: string, gone: (entry: RegistryEntry<V>) => boolean): void {
-    const bucket = this.#buckets.get(text);
-    if (bucket === undefined) return;
-    const rest = bucket.entries.filter((entry) => !gone(entry));
-    if (rest.length === 0) this.#buckets.delete(text);
-    else this.#buckets.set(text, { key: bucket.key, entries: rest });
+  #drop(entry: Kept<V>): void {
+    this.#owners.get(entry.pid.key)?.entries.delete(entry);
+    const bucket = this.#buckets.get(entry.text);
+    if (bucket?.delete(entry) === true && bucket.size === 0) this.#buckets.delete(entry.text);
   }
 }

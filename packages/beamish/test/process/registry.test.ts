@@ -102,6 +102,21 @@ test('duplicate keys: one process may have several entries of a key, each with i
   assert.equal(registry.count(), 0);
 });
 
+test(
+  '20,000 processes under one key: each comes and goes without a look at the others',
+  { timeout: 20_000 },
+  async () => {
+    const { runtime, spawn } = start();
+    const registry = new Registry(runtime, { keys: 'duplicate' });
+    const pids = Array.from({ length: 20_000 }, spawn);
+    for (const pid of pids) registry.register('topic', pid);
+    assert.equal(registry.count(), pids.length);
+    for (const pid of pids.slice(1)) runtime.exit(pid, atom('gone'));
+    await settle();
+    assert.deepEqual(registry.lookup('topic'), [{ pid: pids[0], value: undefined }]);
+  },
+);
+
 test('a disposed registry watches nobody any more', () => {
   const { runtime, spawn } = start();
   const registry = new Registry(runtime, { keys: 'unique' });
