@@ -11,6 +11,7 @@ import { die, onEnd, sayReady } from './child-protocol.ts';
 import type { DeviceManager } from './collector/device-manager.ts';
 import { settled } from './collector/settled.ts';
 import { ConfigFault, type NodeConfig, readNodeConfig } from './config/config.ts';
+import { epmdOf } from './config/epmd.ts';
 import { deviceManagerName, pubsubName } from './contract.ts';
 import type { Device } from './inventory/device.ts';
 import { InventoryError, parseInventory } from './inventory/inventory.ts';
@@ -103,7 +104,7 @@ try {
     cookie: given.cookie,
     world,
     logger,
-    epmd: { port: given.epmdPort },
+    epmd: epmdOf(given),
     plaintext: given.plaintext,
     ...(given.tls !== undefined && { tls: given.tls }),
     roles: given.roles.filter((role) => role !== 'collector'), // that one is joined by `device_manager`
