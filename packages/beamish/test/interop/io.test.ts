@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
 import { ImproperList, atom, charlist, formatTerm } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
+import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
-import { skipUnless } from '../support/peers.ts';
+import { requirePeer, skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 
@@ -153,6 +154,33 @@ test(
     );
     assert.equal(await beam.eval(`sys:get_state({logger_proxy, 'a@127.0.0.1'})`), '#{}');
     assert.equal(logged().length, 4);
+  },
+);
+
+test(
+  row('5.6', 'elixir to us', 'IO.puts, inspect, write, gets and stream of Elixir with a device of ours'),
+  { ...skipUnless('erl', 'elixir'), timeout: 90_000 },
+  async (t) => {
+    const cluster = await testCluster(t);
+    const a = await cluster.start('a@127.0.0.1', { cookie });
+    a.node.expose('help', { user: () => a.node.runtime.whereis('user') ?? null });
+    const script = `
+      u = :erpc.call(:"a@127.0.0.1", :help, :user, [])
+      IO.puts(u, "puts ж")
+      IO.inspect(u, %{a: [1, "b"]}, label: "inspect")
+      IO.write(u, ["write", ?x])
+      IO.binwrite(u, <<"bytes">>)
+      IO.inspect {IO.gets(u, "name? "), IO.read(u, :line), Enum.to_list(IO.stream(u, :line))}
+      Process.group_leader(self(), u)
+      IO.puts("by the group leader")
+    `;
+    const elixir = startChild(requirePeer('elixir'), ['--name', 'beam@127.0.0.1', '--cookie', cookie, '-e', script], {
+      t,
+      env: { ERL_EPMD_PORT: String(cluster.epmdPort), ELIXIR_ERL_OPTIONS: '-start_epmd false' },
+    });
+    await elixir.waitForOutput(/\{:eof, :eof, \[\]\}/, 30_000);
+    await eventually(() => printed(a).length === 5, { describe: () => JSON.stringify(printed(a)) });
+    assert.deepEqual(printed(a), ['puts ж\n', 'inspect: %{a: [1, "b"]}\n', 'writex', 'bytes', 'by the group leader\n']);
   },
 );
 
