@@ -340,6 +340,14 @@ export const mutants: readonly SimulationMutant[] = [
     replace: 'if (owner !== null) return;',
   },
   {
+    name: 'first-started-first-ended',
+    scenario: 'registry',
+    what: 'a supervisor ends its children in the order of their start',
+    file: 'process/supervisor-core.ts',
+    find: /(const running = state\.children\.filter\(\(child\) => child\.status === 'running'\))\.toReversed\(\)/,
+    replace: '$1',
+  },
+  {
     name: 'takeover-forgotten',
     scenario: 'collectors',
     what: 'nobody takes over what a lost collector polled',

@@ -61,6 +61,18 @@ class Room extends GenServer {
   }
 }
 
+/** Takes its time to end. */
+class Slow extends GenServer {
+  readonly #book: Book;
+  constructor(book: Book) {
+    super();
+    this.#book = book;
+  }
+  protected override async terminate(): Promise<void> {
+    await this.process.sleep(this.#book.random.below(40)).catch(() => {});
+  }
+}
+
 class Part extends GenServer {
   readonly #number: number;
   constructor(number: number) {
@@ -187,6 +199,7 @@ export const registry: Scenario = {
     };
 
     void intensity();
+    void order();
     const asked: Promise<void>[] = [];
     while (world.now < 1500) {
       await world.sleep(random.below(40));
@@ -209,6 +222,21 @@ export const registry: Scenario = {
       assert.equal(rooms.count() + everybody.count(), 0);
       for (let part = 0; part < PARTITIONS; part++) assert.ok(parts.whereis(part) !== undefined);
     });
+
+    /** Children end one after the other, the last that was started first, however long each takes. */
+    async function order(): Promise<void> {
+      while (world.now < 1500) {
+        const children = ['0', '1', '2', '3'].map((id) =>
+          child(Slow, [book], { id, shutdown: random.pick([10, 1000, 'brutalKill'] as const) }),
+        );
+        const ref = await runtime.startSupervisor({ strategy: 'one_for_one', children });
+        const ended: string[] = [];
+        for (const { id, pid } of await ref.whichChildren()) runtime.monitor(pid as Pid, () => void ended.push(id));
+        await clock.sleep(random.below(100));
+        await ref.stop();
+        assert.deepEqual(ended, ['3', '2', '1', '0'], 'the order in which children end');
+      }
+    }
 
     /** A supervisor ends with the first restart that is one too many within its time, and with none before. */
     async function intensity(): Promise<void> {
