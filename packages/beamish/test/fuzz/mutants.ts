@@ -71,7 +71,7 @@ export const mutants: readonly (Mutant & { readonly target: string })[] = [
     what: 'a connection that has ended ends again',
     target: 'connection',
     file: 'node/connection.ts',
-    find: /(#down\(reason: NodeDownReason, error: Error \| undefined\): void \{\s*)if \(!this\.#open\) return;/,
+    find: /(#down\([^)]*\): void \{\s*)if \(!this\.#open\) return;/,
     replace: '$1',
   },
   {
