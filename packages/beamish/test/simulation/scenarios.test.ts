@@ -7,7 +7,8 @@ import { simulate } from '../../src/simulation/index.ts';
 import { seed } from '../support/seed.ts';
 import { scenarios, type Scenario } from './scenarios/index.ts';
 
-const SCHEDULES = 12;
+/** Of each scenario; `npm run sim` is for thousands. */
+const SCHEDULES = 8;
 
 const run = ({ nodes, faults, network, run }: Scenario, seed: number): ReturnType<typeof simulate> =>
   simulate({ nodes, seed, faults, ...(network === undefined ? {} : { network }) }, run);
