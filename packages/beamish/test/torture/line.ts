@@ -1,7 +1,9 @@
 /** A program in a network of its own, at the end of a line that loses every packet when it is cut, and tells nobody. */
 import { execFile, execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { eventually } from '../support/eventually.ts';
 
 const run = promisify(execFile);
 
@@ -32,6 +34,9 @@ export class Line implements AsyncDisposable {
     const net = `10.${randomInt(1, 255)}.${randomInt(1, 255)}`;
     const line = new Line(pid, `${net}.1`, `${net}.2`);
     const [near, far] = [`bt${pid}`, `bf${pid}`];
+    await eventually(() => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'), {
+      timeout: 60_000,
+    });
     await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', String(pid)]);
     await run('ip', ['address', 'add', `${line.here}/30`, 'dev', near]);
     await run('ip', ['link', 'set', near, 'up']);
