@@ -8,7 +8,7 @@ import { Outbox } from './outbox.ts';
 import type { NodeDownReason, NodeInfo, PeerStatistics } from './types.ts';
 import type { FrameReader } from './wire/frame-reader.ts';
 import { FrameWriter, PacketReader, type EncodedSignal, type Progress } from './wire/packets.ts';
-import { READ_FRAGMENT } from './wire/fragments.ts';
+import { READ_FRAGMENTS } from './wire/fragments.ts';
 import { Window } from './wire/window.ts';
 
 /** Where signals go: the runtime. */
@@ -46,7 +46,7 @@ export const LOW_WATER = 1024 * 1024;
 /** Milliseconds for a peer to take what is queued when this side closes. */
 const LINGER = 1000;
 const TICK = new Uint8Array(4);
-/** Of so many fragments one is told to be read. */
+/** After so many fragments the peer is told; fewer than fit into its window (`wire/window.ts`). */
 const TOLD = 4;
 
 /** An established connection to a node: frames in, frames out, ticks (protocols 2.7, 3). */
@@ -189,17 +189,17 @@ export class Connection {
   /** Each side tells the other how much of its large messages it has read. */
   #progress(): Progress & { readonly window: Window } {
     const window = new Window();
-    const told = Buffer.of(0, 0, 0, 18, 131, READ_FRAGMENT, ...new Uint8Array(16));
+    const told = Buffer.of(0, 0, 0, 10, 131, READ_FRAGMENTS, ...new Uint8Array(8));
     let read = 0;
     return {
       window,
-      onFragment: (numbers) => {
+      onFragment: () => {
         if (++read % TOLD !== 0) return;
-        told.set(numbers, 6);
+        told.writeBigUInt64BE(BigInt(read), 6);
         this.#append(told);
       },
-      onRead: (sequence, id) => {
-        window.read(sequence, id, this.#options.clock.monotonicTime());
+      onRead: (count) => {
+        window.read(count, this.#options.clock.monotonicTime());
         this.#feed.relieved();
       },
     };

@@ -127,10 +127,9 @@ export class Feed {
   }
 
   #writeFragment(cut: Cut): number {
-    const { sink, window, clock } = this.#options;
-    const { id } = cut;
-    const written = cut.writeNext(sink);
-    window?.sent(cut.sequence, id, written, clock.monotonicTime());
+    const { writer, sink, window, clock } = this.#options;
+    const written = writer.writeNext(cut, sink);
+    window?.sent(writer.written, written, clock.monotonicTime());
     return written;
   }
 }

@@ -8,20 +8,20 @@ const FRAGMENT = 64 * KIB;
 /** Fills the window at once, again and again, over a line of that bandwidth and delay; gives how much was under way at last. */
 function settled(bytesPerMs: number, delay: number): number {
   const window = new Window();
-  const line: { id: bigint; at: number; bytes: number }[] = [];
+  const line: { number: number; at: number; bytes: number }[] = [];
   let now = 0;
-  let id = 1_000_000;
+  let number = 0;
   let free = 0;
   for (let round = 0; round < 20_000; round++) {
     while (window.open) {
-      window.sent(1n, --id, FRAGMENT, now);
+      window.sent(++number, FRAGMENT, now);
       free = Math.max(free, now) + FRAGMENT / bytesPerMs;
-      line.push({ id: BigInt(id), at: free + delay, bytes: FRAGMENT });
+      line.push({ number, at: free + delay, bytes: FRAGMENT });
     }
     const read = line.splice(0, 4).at(-1);
     assert.ok(read !== undefined);
     now = Math.max(now, read.at);
-    window.read(1n, read.id, now);
+    window.read(read.number, now);
   }
   return line.reduce((sum, { bytes }) => sum + bytes, 0);
 }
@@ -36,13 +36,15 @@ test('as much is under way as the line takes, and a few milliseconds of it', () 
   assert.ok(settled(KIB, 10) <= 768 * KIB);
 });
 
-test('what was not sent changes nothing; a fragment that is told later frees all before it', () => {
+test('what is told frees all before it; fragments that are not counted here may stand between', () => {
   const window = new Window();
-  for (let id = 8; id > 0; id--) window.sent(7n, id, FRAGMENT, 0);
+  for (let number = 3; number <= 24; number += 3) window.sent(number, FRAGMENT, 0);
   assert.ok(!window.open);
-  window.read(7n, 99n, 1);
-  window.read(8n, 1n, 1);
+  window.read(2, 1);
   assert.ok(!window.open);
-  window.read(7n, 5n, 1);
+  window.read(4, 1);
+  assert.ok(window.open);
+  window.read(4, 2);
+  window.read(1_000_000, 2);
   assert.ok(window.open);
 });

@@ -18,7 +18,7 @@ export interface Sink {
 /** A large signal that is written in fragments, one at a time (protocols 3.3); other frames may stand between them. */
 export class Cut {
   readonly #segments: readonly Uint8Array[];
-  readonly sequence: bigint;
+  readonly #sequence: bigint;
   readonly #count: number;
   #id: number;
   /** Bytes of the next fragment, of all but the last. The whole control message must be in the first one. */
@@ -29,7 +29,7 @@ export class Cut {
 
   constructor({ bytes, rest = [], split, length }: EncodedSignal, sequence: bigint) {
     this.#segments = [bytes, ...rest];
-    this.sequence = sequence;
+    this.#sequence = sequence;
     this.#count = this.#id = Math.ceil((length - split) / FRAGMENT_BYTES);
     this.#size = split + FRAGMENT_BYTES;
     this.#left = length;
@@ -44,9 +44,9 @@ export class Cut {
   writeNext({ append, give }: Sink): number {
     const length = Math.min(this.#size, this.#left);
     if (this.#id === this.#count) {
-      append(fragmentHead(FIRST_FRAGMENT, this.sequence, this.#id, length + 1));
+      append(fragmentHead(FIRST_FRAGMENT, this.#sequence, this.#id, length + 1));
       append(NO_ATOMS);
-    } else append(fragmentHead(NEXT_FRAGMENT, this.sequence, this.#id, length));
+    } else append(fragmentHead(NEXT_FRAGMENT, this.#sequence, this.#id, length));
     for (let rest = length; rest > 0;) {
       const segment = this.#segments[this.#segment] as Uint8Array;
       const part = segment.subarray(this.#at, this.#at + rest);

@@ -13,8 +13,8 @@ const HEAD = 18;
 
 export const FIRST_FRAGMENT = 69;
 export const NEXT_FRAGMENT = 70;
-/** Beamish's own: the fragment with these numbers was read. */
-export const READ_FRAGMENT = 200;
+/** Beamish's own: `131 200`, then how many fragments of the connection have been read, as a 64-bit number. */
+export const READ_FRAGMENTS = 200;
 /** Payload bytes of one fragment, as a BEAM cuts them (protocols 3.3). */
 export const FRAGMENT_BYTES = 65_536;
 

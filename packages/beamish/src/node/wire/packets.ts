@@ -5,7 +5,7 @@ import type { Pid, Term } from '../../term/index.ts';
 import { AtomCache } from './atom-cache.ts';
 import { neededFlags, readSignal, writeControl, type Ends } from './control.ts';
 import { Cut, fragmentHead, type Sink } from './cut.ts';
-import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT, READ_FRAGMENT } from './fragments.ts';
+import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT, READ_FRAGMENTS } from './fragments.ts';
 
 /** The three forms of a frame (protocols 3.1). */
 const VERSION = 131;
@@ -96,6 +96,7 @@ export class FrameWriter {
   readonly #header: boolean;
   readonly #fragments: boolean;
   #sequence = 0n;
+  #written = 0;
 
   constructor(header: boolean, fragments: boolean) {
     this.#header = header;
@@ -119,6 +120,17 @@ export class FrameWriter {
     } else {
       this.#writeFragments(bytes, split, append);
     }
+  }
+
+  /** Fragments that were written, of all signals. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Writes the next fragment. @returns how many bytes of the signal it has */
+  writeNext(cut: Cut, sink: Sink): number {
+    this.#written += 1;
+    return cut.writeNext(sink);
   }
 
   /** A large signal, to be written in parts. @returns undefined when the peer takes no fragments: see `writeWhole` */
@@ -145,6 +157,7 @@ export class FrameWriter {
   #writeFragments(bytes: Uint8Array, split: number, append: (bytes: Uint8Array) => void): void {
     this.#sequence += 1n;
     let id = Math.ceil((bytes.length - split) / FRAGMENT_BYTES);
+    this.#written += id;
     // The whole control message must be in the first one.
     let end = split + FRAGMENT_BYTES;
     append(fragmentHead(FIRST_FRAGMENT, this.#sequence, id, end + 1));
@@ -178,10 +191,10 @@ export interface PacketLimits {
 
 /** How far the reader of large messages is, for a peer with the flag PROGRESS. */
 export interface Progress {
-  /** This side has read a fragment. @param numbers 16 bytes: its sequence and its id; valid during the call */
-  readonly onFragment: (numbers: Uint8Array) => void;
-  /** The peer has read one of ours. */
-  readonly onRead: (sequence: bigint, id: bigint) => void;
+  /** This side has read a fragment. */
+  readonly onFragment: () => void;
+  /** The peer has read so many of ours. */
+  readonly onRead: (count: number) => void;
 }
 
 /** Reads the frames of one peer: both forms, and fragments. */
@@ -213,14 +226,13 @@ export class PacketReader {
       if (frame[1] === HEADER) return this.#signal(frame, this.#cache.readList(frame, 2), false);
       if (frame[1] === FIRST_FRAGMENT || frame[1] === NEXT_FRAGMENT) {
         const whole = this.#fragments.add(frame);
-        this.#progress?.onFragment(frame.subarray(2, 18));
+        this.#progress?.onFragment();
         if (whole === undefined) return undefined;
         this.#cache.listed = whole.atoms;
         return this.#signal(whole.bytes, whole.at, false);
       }
-      if (frame[1] === READ_FRAGMENT && frame.length === 18 && this.#progress !== undefined) {
-        const view = new DataView(frame.buffer, frame.byteOffset);
-        this.#progress.onRead(view.getBigUint64(2), view.getBigUint64(10));
+      if (frame[1] === READ_FRAGMENTS && frame.length === 10 && this.#progress !== undefined) {
+        this.#progress.onRead(Number(new DataView(frame.buffer, frame.byteOffset).getBigUint64(2)));
         return undefined;
       }
     }

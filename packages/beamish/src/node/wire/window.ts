@@ -6,8 +6,8 @@ const MOST = 64 * 1024 * 1024;
 const TARGET = 2;
 
 interface Sent {
-  readonly sequence: bigint;
-  readonly id: number;
+  /** Of all fragments of the connection. */
+  readonly number: number;
   readonly bytes: number;
   readonly at: number;
   /** Bytes that were under way with it. */
@@ -30,19 +30,20 @@ export class Window {
     return this.#bytes < this.#size;
   }
 
-  /** @param now in milliseconds */
-  sent(sequence: bigint, id: number, bytes: number, now: number): void {
+  /** @param number of the fragment, counted from 1 @param now in milliseconds */
+  sent(number: number, bytes: number, now: number): void {
     this.#bytes += bytes;
-    this.#sent.push({ sequence, id, bytes, at: now, among: this.#bytes });
+    this.#sent.push({ number, bytes, at: now, among: this.#bytes });
   }
 
-  /** The peer has read this fragment, and so all before it. One that is not known changes nothing. */
-  read(sequence: bigint, id: bigint, now: number): void {
-    const index = this.#sent.findIndex((sent) => sent.sequence === sequence && BigInt(sent.id) === id);
-    if (index < 0) return;
-    const read = this.#sent.splice(0, index + 1);
+  /** The peer has read the first `count` fragments of the connection. */
+  read(count: number, now: number): void {
+    const left = this.#sent.findIndex(({ number }) => number > count);
+    const read = this.#sent.splice(0, left < 0 ? this.#sent.length : left);
+    const last = read.at(-1);
+    if (last === undefined) return;
     for (const { bytes } of read) this.#bytes -= bytes;
-    const { at, among } = read.at(-1) as Sent;
+    const { at, among } = last;
     const took = Math.max(now - at, 0.001);
     this.#shortest = Math.min(this.#shortest, took);
     const factor = took < this.#shortest * 1.25 ? 2 : (this.#shortest + TARGET) / took;
