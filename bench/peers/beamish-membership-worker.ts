@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { Groups } from '../../packages/beamish/src/groups/index.ts';
 import { Node } from '../../packages/beamish/src/node/index.ts';
 import { atom, type Pid } from '../../packages/beamish/src/term/index.ts';
-import { startNode as startProcess, type Child } from '../../packages/beamish/test/support/children.ts';
+import type { Child } from '../../packages/beamish/test/support/children.ts';
 import { samples, type Figures, type Time } from '../harness/loops.ts';
+import { start as startProcess } from '../harness/pair.ts';
 import { serve, type Address } from '../harness/serve.ts';
 
 const scope = 'bench';
@@ -60,7 +61,7 @@ async function members(
   go: boolean,
 ): Promise<Child[]> {
   const children = names.map((name) =>
-    startProcess(member, [JSON.stringify({ name, seeds, epmd: given['epmd'], go })], { name }),
+    startProcess(process.execPath, [member, JSON.stringify({ name, seeds, epmd: given['epmd'], go })], 'other', 'none'),
   );
   await Promise.all(children.map((child) => child.waitForOutput(/^@ready/m, 20_000)));
   return children;
