@@ -8,20 +8,9 @@ import { KILL, SHUTDOWN } from './reason.ts';
  */
 export async function stopRuntime(kernel: Kernel, timeout: number): Promise<void> {
   const end = kernel.clock.monotonicTime() + timeout;
-  const isTop = (process: Process): boolean =>
-    process.parent === undefined || kernel.find(process.parent) === undefined;
-  // starting one is still possible meanwhile: look again until none is left
-  for (let process = youngest(kernel, isTop); process !== undefined; process = youngest(kernel, isTop)) {
-    process.receiveOrder(kernel.root.pid, SHUTDOWN);
-    const left = end - kernel.clock.monotonicTime();
-    if (!process.ended && left > 0) await ended(kernel, process, left);
-    if (!process.ended) {
-      kernel.logger.warn(
-        { pid: process.pid.toString(), name: process.name, label: process.label },
-        'killed: it did not end in time',
-      );
-      process.receiveExit(kernel.root.pid, KILL, false);
-    }
+  // starting one is still possible meanwhile, and one whose parent has ended is at the top: look again until none is left
+  for (let all = atTheTop(kernel); all.length > 0; all = atTheTop(kernel)) {
+    for (const process of all) if (!process.ended) await stopProcess(kernel, process, end);
   }
   kernel.stopped = true;
   for (const [, entry] of kernel.references.all()) {
@@ -30,10 +19,23 @@ export async function stopRuntime(kernel: Kernel, timeout: number): Promise<void
   }
 }
 
-function youngest(kernel: Kernel, fits: (process: Process) => boolean): Process | undefined {
-  let found: Process | undefined;
-  for (const process of kernel.processes.values()) if (!process.root && fits(process)) found = process;
-  return found;
+/** Those that have no parent here, the youngest first. */
+function atTheTop(kernel: Kernel): Process[] {
+  const isTop = ({ root, parent }: Process): boolean =>
+    !root && (parent === undefined || kernel.find(parent) === undefined);
+  return [...kernel.processes.values()].filter(isTop).toReversed();
+}
+
+async function stopProcess(kernel: Kernel, process: Process, end: number): Promise<void> {
+  process.receiveOrder(kernel.root.pid, SHUTDOWN);
+  const left = end - kernel.clock.monotonicTime();
+  if (!process.ended && left > 0) await ended(kernel, process, left);
+  if (process.ended) return;
+  kernel.logger.warn(
+    { pid: process.pid.toString(), name: process.name, label: process.label },
+    'killed: it did not end in time',
+  );
+  process.receiveExit(kernel.root.pid, KILL, false);
 }
 
 function ended(kernel: Kernel, process: Process, within: number): Promise<void> {

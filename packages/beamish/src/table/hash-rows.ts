@@ -5,6 +5,8 @@ import type { Row, Rows } from './rows.ts';
 interface Entry<R> {
   readonly key: Term;
   rows: R[];
+  /** Whether somebody has `rows`: then a change makes new ones, for what was looked up stays as it was. */
+  lent: boolean;
   /** In the order in which the keys came: `next` needs no search. */
   before: Entry<R> | undefined;
   after: Entry<R> | undefined;
@@ -37,7 +39,10 @@ export class HashRows<R extends Row> implements Rows<R> {
   }
 
   get(key: Term): readonly R[] {
-    return this.#entries.get(indexOf(key))?.rows ?? [];
+    const entry = this.#entries.get(indexOf(key));
+    if (entry === undefined) return [];
+    entry.lent = true;
+    return entry.rows;
   }
 
   put(row: R): void {
@@ -45,15 +50,19 @@ export class HashRows<R extends Row> implements Rows<R> {
     const index = indexOf(key);
     const entry = this.#entries.get(index);
     if (entry === undefined) {
-      const added: Entry<R> = { key, rows: [row], before: this.#last, after: undefined };
+      const added: Entry<R> = { key, rows: [row], lent: false, before: this.#last, after: undefined };
       if (this.#last === undefined) this.#first = added;
       else this.#last.after = added;
       this.#last = added;
       this.#entries.set(index, added);
       this.size++;
-    } else if (this.#type === 'set') entry.rows = [row];
-    else if (this.#type === 'duplicate_bag' || !entry.rows.some((other) => termEquals(other, row))) {
-      entry.rows = [...entry.rows, row]; // what was looked up earlier stays as it was
+    } else if (this.#type === 'set') {
+      entry.rows = [row];
+      entry.lent = false;
+    } else if (this.#type === 'duplicate_bag' || !entry.rows.some((other) => termEquals(other, row))) {
+      if (entry.lent) entry.rows = [...entry.rows, row];
+      else entry.rows.push(row);
+      entry.lent = false;
       this.size++;
     }
   }
@@ -80,6 +89,7 @@ export class HashRows<R extends Row> implements Rows<R> {
     else {
       this.size -= entry.rows.length - rest.length;
       entry.rows = rest;
+      entry.lent = false;
     }
   }
 
@@ -90,7 +100,10 @@ export class HashRows<R extends Row> implements Rows<R> {
   }
 
   *values(): Iterable<R> {
-    for (const { rows } of this.#entries.values()) yield* rows;
+    for (const entry of this.#entries.values()) {
+      entry.lent = true;
+      yield* entry.rows;
+    }
   }
 
   first(): Term {

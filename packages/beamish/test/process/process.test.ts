@@ -467,6 +467,16 @@ test('stop ends all processes, the youngest first, and starts none afterwards', 
   assert.equal(world.clock.pendingTimers, 0);
 });
 
+test('stop ends 50,000 processes, and those that are started meanwhile', { timeout: 20_000 }, async () => {
+  const { runtime } = start();
+  for (let i = 0; i < 50_000; i++) runtime.spawn({ handle() {} });
+  let late = 0;
+  runtime.spawn({ handle() {}, terminate: () => void runtime.spawn({ handle() {}, terminate: () => void late++ }) });
+  await runtime.stop();
+  assert.equal(late, 1);
+  assert.deepEqual(runtime.processes().length, 1);
+});
+
 test('stop kills what does not end in time, and says so', async () => {
   const { world, runtime } = start();
   const stuck = runtime.spawn({ handle() {}, terminate: () => new Promise(() => {}) });

@@ -88,6 +88,30 @@ test('bag keeps each row once, duplicate_bag every one, in order of time (ets: t
   }
 });
 
+test(
+  'rows of one key: what was looked up, or is walked through, stays as it was; each of 50,000 is put without a copy',
+  {
+    timeout: 20_000,
+  },
+  () => {
+    const table = Table.create<Row>(start(), { type: 'duplicate_bag' });
+    table.insert(['a', 0]);
+    const seen = [table.lookup('a')];
+    table.insert(['a', 1]);
+    seen.push(table.lookup('a'));
+    let walked = 0;
+    table.foldl((_, row) => {
+      walked++;
+      table.insert(row);
+      return undefined;
+    }, undefined);
+    assert.deepEqual([walked, table.size, ...seen.map(({ length }) => length)], [2, 4, 1, 2]);
+    table.deleteRow(['a', 0]);
+    for (let i = 0; i < 50_000; i++) table.insert(['a', i]);
+    assert.equal(table.lookup('a').length, 50_002);
+  },
+);
+
 test('ordered_set: the order of terms, 1 and 1.0 are one key (==); first, next, prev, last, ranges', () => {
   const table = Table.create<Row>(start(), { type: 'ordered_set' });
   const keys: Term[] = [1, 2.5, atom('a'), tuple(1), [], [1], 'a', 'b'];
