@@ -108,7 +108,7 @@ export const mutants: readonly SimulationMutant[] = [
   },
   {
     name: 'reconnect-gives-up',
-    scenario: 'cluster',
+    scenario: 'dns-regions',
     what: 'discovery dials a node three times, not for ever',
     file: 'discovery/discovery-core.ts',
     find: /if \(candidate\?\.status !== 'connecting'\) return;/,
@@ -116,7 +116,7 @@ export const mutants: readonly SimulationMutant[] = [
   },
   {
     name: 'frame-across-chunks',
-    scenario: 'pubsub',
+    scenario: 'large',
     what: 'of a frame that comes in three parts the middle is forgotten',
     file: 'node/wire/frame-reader.ts',
     find: /this\.#have = needed;/,
