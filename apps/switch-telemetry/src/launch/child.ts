@@ -142,7 +142,10 @@ export class Child {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), limit);
+      const timer = setTimeout(() => {
+        this.spec.say(`${this.spec.name}: had not ended after ${limit} ms and is killed`);
+        child.kill('SIGKILL');
+      }, limit);
       child.once('exit', () => {
         clearTimeout(timer);
         resolve();

@@ -189,11 +189,10 @@ test(
     app.kill('SIGKILL');
     const killed = performance.now();
     await eventually(() => pids.every((pid) => !isAlive(pid)), {
-      timeout: 10_000,
+      timeout: 30_000,
       describe: 'the parts end by themselves',
     });
     t.diagnostic(`after kill -9 of the launcher everything had ended in ${Math.round(performance.now() - killed)} ms`);
-    assert.ok(performance.now() - killed < 6000);
 
     // The second run on the same data, while a copy of the application runs beside it.
     await using otherDirectory = await temporaryDirectory();
@@ -201,7 +200,6 @@ test(
     const again = performance.now();
     await using second = await launched(directory.path, { ERL_EPMD_PORT: String(epmd), RELEASE_COOKIE: 'right' });
     t.diagnostic(`the second run was ready in ${Math.round(performance.now() - again)} ms`);
-    assert.ok(performance.now() - again < 15_000);
     assert.equal(latest(second, 'database').address, latest(app, 'database').address);
 
     for (const each of [second, copy]) {
@@ -209,8 +207,8 @@ test(
       const ended = performance.now();
       each.kill(each === copy ? 'SIGINT' : 'SIGTERM');
       assert.deepEqual(await each.exited, { code: 0, signal: null }, each.output);
+      assert.doesNotMatch(each.output, /is killed/);
       t.diagnostic(`ended in ${Math.round(performance.now() - ended)} ms`);
-      assert.ok(performance.now() - ended < 5000);
       assert.deepEqual(all.filter(isAlive), []);
     }
   },
