@@ -234,7 +234,11 @@ test(
         ['web1', 'web2'].map(async (web) => {
           const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
           await page.goto(app.child(web).address);
-          await page.waitForFunction('document.querySelectorAll(\'[data-device][data-state="up"]\').length === 24');
+          // Not waitForFunction: it polls by eval, which the page's security policy forbids.
+          await eventually(async () => (await page.locator('[data-device][data-state="up"]').count()) === 24, {
+            timeout: 30_000,
+            describe: 'all 24 devices are up on the page',
+          });
           return page;
         }),
       );
