@@ -107,6 +107,37 @@ test('who is told of in time is not left', () => {
   assert.deepEqual([...state.known.keys()], [A, C]);
 });
 
+test('who counts us in, and is not known here, brings nobody along: that one is left and met anew, so that names are compared', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  // As after a loss: C still has us in its partition, and holds it still for a session with D.
+  const [locker, entry] = [pid(C, 2), { name: NAME, pid: pid(D, 9), method: METHOD }];
+  const id: LockId = { resource: GLOBAL, requester: [locker, pid(D, 2)] };
+  const news = {
+    type: 'new_nodes',
+    node: C,
+    operations: [{ type: 'insert', entry }],
+    external: [],
+    nodes: [{ node: D, version: 8 }],
+    requester: id.requester,
+  } as const;
+  const ours = { name: NAME, pid: pid(A, 9), method: METHOD };
+  state.tables.insert(ours, undefined);
+  assert.equal(ask(state, { type: 'set_lock', id }, locker), true);
+  assert.deepEqual(told(state, news), []);
+  assert.deepEqual(state.tables.entries(), [ours]);
+  assert.deepEqual([...state.known.keys()], [A]);
+  // D believes C, and says that it knows us: that stays by halves, and is mended.
+  step(state, { type: 'nodeup', node: D });
+  const doubts = told(state, { type: 'in_sync', node: D }).filter((effect) => effect.type === 'doubt');
+  assert.ok(step(state, doubts[0]!).some((effect) => effect.type === 'reconnect' && effect.node === D));
+
+  // Of a node that is known, the same is done.
+  state.known.set(C, 8);
+  told(state, news);
+  assert.deepEqual(state.tables.entries(), [entry]);
+});
+
 test('a lost node is told to all others, once each', () => {
   const state = server();
   step(state, { type: 'nodeup', node: C });

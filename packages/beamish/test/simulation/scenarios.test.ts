@@ -19,6 +19,19 @@ for (const scenario of scenarios) {
   });
 }
 
+/** Each found what is told of it. */
+const REGRESSIONS: readonly { readonly scenario: string; readonly seed: number; readonly found: string }[] = [
+  { scenario: 'global', seed: 1_125_856_837, found: 'a name that one node has and its partition has not, for ever' },
+];
+
+for (const { scenario, seed, found } of REGRESSIONS) {
+  test(`${scenario}, seed ${seed}: not again ${found}`, async () => {
+    const again = scenarios.find(({ name }) => name === scenario);
+    assert.ok(again !== undefined, `there is no scenario ${scenario}`);
+    await run(again, seed);
+  });
+}
+
 test('the same seed is the same run, in this process and in another', async () => {
   const hashes = async (): Promise<string[]> => {
     const found: string[] = [];

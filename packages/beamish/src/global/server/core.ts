@@ -79,7 +79,7 @@ function receive(state: ServerState, message: PeerMessage): void {
       resolved(state, node, message.tag, message);
       break;
     case 'new_nodes':
-      applyNewNodes(state, message, message.requester);
+      applyNewNodes(state, node, message, message.requester);
       break;
     case 'in_sync':
       inSync(state, node);

@@ -103,8 +103,13 @@ function finish(state: ServerState, node: string, session: Session): void {
   addKnown(state, nodes);
 }
 
-/** What another node of this partition has agreed with one of another partition (OTP: `new_nodes`). */
-export function applyNewNodes(state: ServerState, news: Resolution, requester: Term): void {
+/**
+ * What another node of this partition has agreed with one of another partition (OTP: `new_nodes`). A node that counts us in, but is
+ * not known here, has not compared its names with ours: who believed it to have ours too would never be compared with us. Refused,
+ * that one is known by halves, and met anew (doubts.ts). OTP asks no such thing.
+ */
+export function applyNewNodes(state: ServerState, from: string, news: Resolution, requester: Term): void {
+  if (!state.known.has(from)) return;
   apply(state, news, requester);
   for (const added of addKnown(state, news.nodes)) join(state, added);
 }
