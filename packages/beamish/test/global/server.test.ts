@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { step } from '../../src/global/server/core.ts';
+import { initialLocker, stepLocker } from '../../src/global/server/locker.ts';
+import type { LockerInput } from '../../src/global/server/locker.ts';
 import { initialServer } from '../../src/global/server/state.ts';
 import type { ServerEffect, ServerState } from '../../src/global/server/state.ts';
 import { GLOBAL } from '../../src/global/wire.ts';
@@ -136,6 +138,22 @@ test('who counts us in, and is not known here, brings nobody along: that one is 
   state.known.set(C, 8);
   told(state, news);
   assert.deepEqual(state.tables.entries(), [entry]);
+});
+
+test('an offer that comes again, its answer having been lost on the other locker, is answered again', () => {
+  const state = initialLocker(pid(B, 2));
+  const candidate = { node: C, locker: pid(C, 2), myTag: 5, hisTag: 6 };
+  const told = (input: LockerInput): string[] =>
+    stepLocker(state, input, () => true).map((effect) => (effect.type === 'tell' ? `tell ${effect.set}` : effect.type));
+  told({ type: 'candidate', candidate });
+  const offer = { type: 'lock_set', locker: candidate.locker, set: true, tag: candidate.myTag } as const;
+  assert.deepEqual(told(offer), ['lock']);
+  told({ type: 'locked', success: true });
+  told({ type: 'locked', success: true });
+  assert.deepEqual(told({ type: 'locked', success: true }), ['tell true', 'lock_is_set']);
+  assert.deepEqual(told({ ...offer, set: false }), []);
+  assert.deepEqual(told({ ...offer, tag: 4 }), []);
+  assert.deepEqual(told(offer), ['tell true']);
 });
 
 test('a lost node is told to all others, once each', () => {

@@ -253,6 +253,12 @@ function lockSet(
     else release(state, phase.work, groupsOf(phase.work), effects);
     return;
   }
+  if (phase.type === 'held' && phase.work.answering && set && termEquals(tag, phase.work.candidate.myTag)) {
+    // He took a late refusal, of an earlier session, for our answer, and offers again.
+    const { candidate } = phase.work;
+    effects.push({ type: 'tell', candidate: candidate.locker, set: true, hisTag: candidate.hisTag });
+    return;
+  }
   if (!set) state.waiting.delete(locker.node);
   else if (tag !== undefined) state.waiting.set(locker.node, { locker, tag });
 }
