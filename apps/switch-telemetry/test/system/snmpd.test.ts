@@ -2,16 +2,17 @@
 // @timeout 200
 /** The application on real input: Debian's snmpd, asked by v2c and v3, on the page and in the store. RATE_SECONDS: 15. */
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { type Child, startChild } from '../../../../packages/beamish/test/support/children.ts';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
 import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
 import type { InterfaceSample } from '../../src/contract.ts';
-import { startSnmpd } from '../support/snmpd.ts';
+import { SECOND_PORT, type Snmpd, startSnmpd } from '../support/snmpd.ts';
 import { App, chromiumFlags } from './app.ts';
 
 const SECONDS = Number(process.env['RATE_SECONDS'] ?? 15);
@@ -19,42 +20,31 @@ const SECONDS = Number(process.env['RATE_SECONDS'] ?? 15);
 type DeviceRow = { readonly last_poll: number | null; readonly interfaces: readonly InterfaceSample[] };
 type History = { interfaces: { name: string; points: [number, number | null, number | null][] }[] };
 
-const interfaceNames = (): string[] =>
-  readFileSync('/proc/net/dev', 'utf8')
-    .split('\n')
-    .slice(2)
+/** As the agent's network has it, which is its own where that is to be had. */
+const counters = (agent: number): string[] => readFileSync(`/proc/${agent}/net/dev`, 'utf8').split('\n').slice(2);
+
+const interfaceNames = (agent: number): string[] =>
+  counters(agent)
     .flatMap((line) => (line.includes(':') ? [line.split(':')[0]?.trim() ?? ''] : []))
     .toSorted();
 
-function received(name: string): number {
-  const line = readFileSync('/proc/net/dev', 'utf8')
-    .split('\n')
-    .find((each) => each.trim().startsWith(`${name}:`));
+function received(agent: number, name: string): number {
+  const line = counters(agent).find((each) => each.trim().startsWith(`${name}:`));
   return Number(line?.split(':')[1]?.trim().split(/\s+/)[0]);
 }
 
-/** A steady 20 Mbit/s over the loopback interface. */
-function traffic(): Disposable {
-  const socket = createSocket('udp4');
-  const packet = Buffer.alloc(1250);
-  const began = performance.now();
-  let sent = 0;
-  const timer = setInterval(() => {
-    for (const due = (performance.now() - began) * 2; sent < due; sent++) socket.send(packet, 9, '127.0.0.1');
-  }, 5);
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      socket.close();
-    },
-  };
-}
+/** A steady 20 Mbit/s over the loopback interface of the agent's network. */
+const traffic = (agent: number): Child =>
+  startChild('nsenter', [
+    ...['-t', String(agent), '-n', process.execPath],
+    join(import.meta.dirname, '../support/traffic.ts'),
+  ]);
 
-const inventoryOf = (port: number): object[] => [
-  { id: 'local-2c', address: `127.0.0.1:${port}`, version: '2c', community: 'public' },
+const inventoryOf = ({ host, port }: Snmpd): object[] => [
+  { id: 'local-2c', address: `${host}:${port}`, version: '2c', community: 'public' },
   {
     id: 'local-3',
-    address: `localhost:${port}`,
+    address: host === '127.0.0.1' ? `localhost:${port}` : `${host}:${SECOND_PORT}`,
     version: '3',
     user: 'telemetry',
     authProtocol: 'sha',
@@ -69,9 +59,10 @@ test(
   skipUnless('snmpd', 'chromium'),
   async (t) => {
     await using directory = await temporaryDirectory();
-    await using snmpd = await startSnmpd();
+    await using snmpd = await startSnmpd({ apart: true });
+    const agent = snmpd.child.pid;
     const inventory = directory.file('inventory.json');
-    await writeFile(inventory, JSON.stringify({ devices: inventoryOf(snmpd.port) }));
+    await writeFile(inventory, JSON.stringify({ devices: inventoryOf(snmpd) }));
     await using app = await App.start({ INVENTORY: inventory, POLL_INTERVAL: '1000' });
     const owners = await app.owners();
     assert.deepEqual([...owners.keys()].toSorted(), ['local-2c', 'local-3']);
@@ -81,7 +72,7 @@ test(
       for (const device of owners.keys()) {
         const page = await browser.newPage();
         await page.goto(`${app.child('web1').address}/#/devices/${device}`);
-        for (const name of interfaceNames())
+        for (const name of interfaceNames(agent))
           await page.getByText(name, { exact: true }).first().waitFor({ timeout: 10_000 });
         await page.close();
       }
@@ -89,7 +80,7 @@ test(
       await browser.close();
     }
 
-    using _load = traffic();
+    await using _load = traffic(agent);
     // The agent reads its counters only every few seconds, and a rate is known, and kept, from then on. So each stored
     // sample is compared with what /proc says of the interval that it speaks of.
     const truth: { readonly at: number; readonly octets: number }[] = [];
@@ -97,7 +88,7 @@ test(
     const end = Date.now() + (SECONDS + 8) * 1000;
     await eventually(
       async () => {
-        truth.push({ at: Date.now(), octets: received('lo') });
+        truth.push({ at: Date.now(), octets: received(agent, 'lo') });
         if (truth.length % 10 !== 0) return false;
         for (const [device, moves] of readings) {
           const { last_poll: at, interfaces } = await app.api<DeviceRow>(`/api/devices/${device}`);

@@ -73,7 +73,7 @@ test('call: the answer as JSON; arguments; a wrong method gives those that exist
       1,
       /^beamish: call of nobody\.list on collector1@127\.0\.0\.1: no such process \(noproc\)\n$/,
     ],
-    [['call', node, 'device_manager', 'slow', '--timeout', '300'], 1, /no answer within 300 ms \(timeout\)\n$/],
+    [['call', node, 'device_manager', 'slow', '--timeout', '2000'], 1, /no answer within 2000 ms \(timeout\)\n$/],
     [
       ['call', 'nobody@127.0.0.1', 'x', 'y'],
       1,
