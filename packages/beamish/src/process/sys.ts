@@ -18,6 +18,18 @@ export interface Asking {
 
 type To = Destination | string | Via;
 
+/** An empty list must mean that there are none, not that it was somebody else who answered. */
+function listed(answer: Term, asked: string): readonly Term[] {
+  if (Array.isArray(answer)) return answer as readonly Term[];
+  throw new BeamishError(
+    'remote_error',
+    `${asked}: ${formatTerm(answer)} is no list: is it the process that you mean?`,
+    {
+      details: { reason: answer },
+    },
+  );
+}
+
 const SYSTEM = atom('system');
 
 async function ask(by: Asking, to: To, request: Term, options: CallOptions): Promise<Term> {
@@ -64,7 +76,7 @@ function askManager(by: Asking, to: To, request: Term, options: CallOptions): Pr
   return by.call(to, request, labelled);
 }
 
-/** Event managers (OTP `gen_event`). A handler is a module, or `{Module, Id}`. Answers are OTP's own. */
+/** Event managers (OTP `gen_event`). A handler is a module, or `{Module, Id}`. Answers are OTP's own. Each rejects as a call does. */
 export const GenEvent = {
   /** `gen_event:call/4`; `{error, bad_module}` when there is no such handler. */
   call(by: Asking, manager: To, handler: Term, request: Term, options: CallOptions = {}): Promise<Term> {
@@ -78,10 +90,9 @@ export const GenEvent = {
   async syncNotify(by: Asking, manager: To, event: Term, options: CallOptions = {}): Promise<void> {
     await askManager(by, manager, tuple(atom('sync_notify'), event), options);
   },
-  /** `gen_event:which_handlers/1` */
+  /** `gen_event:which_handlers/1`. Rejects also with `remote_error` when the answer is no list. */
   async whichHandlers(by: Asking, manager: To, options: CallOptions = {}): Promise<readonly Term[]> {
-    const answer = await askManager(by, manager, atom('which_handlers'), options);
-    return Array.isArray(answer) ? (answer as readonly Term[]) : [];
+    return listed(await askManager(by, manager, atom('which_handlers'), options), 'which_handlers');
   },
   /** `gen_event:add_handler/3`: `ok`, `{'EXIT', Reason}`, or what the handler's `init` returned. */
   addHandler(by: Asking, manager: To, handler: Term, args: Term, options: CallOptions = {}): Promise<Term> {
@@ -105,10 +116,13 @@ export interface RemoteChild {
   readonly modules: Term;
 }
 
-/** `supervisor:which_children/1` of any node's supervisor; of one of ours also its own `whichChildren()`. */
+/**
+ * `supervisor:which_children/1` of any node's supervisor; of one of ours also its own `whichChildren()`.
+ * Rejects as a call does, and with `remote_error` when the answer is no list.
+ */
 export async function whichChildren(by: Asking, supervisor: To, options: CallOptions = {}): Promise<RemoteChild[]> {
   const answer = await by.call(supervisor, atom('which_children'), options);
-  return (Array.isArray(answer) ? (answer as readonly Term[]) : []).flatMap((child) => {
+  return listed(answer, 'which_children').flatMap((child) => {
     if (!isTuple(child, 4)) return [];
     const [id, pid, type, modules] = child.elements;
     return [
@@ -123,7 +137,7 @@ export async function whichChildren(by: Asking, supervisor: To, options: CallOpt
   });
 }
 
-/** `supervisor:count_children/1` */
+/** `supervisor:count_children/1`. Rejects as a call does, and with `remote_error` when the answer is no list. */
 export async function countChildren(
   by: Asking,
   supervisor: To,
@@ -136,7 +150,7 @@ export async function countChildren(
 }> {
   const answer = await by.call(supervisor, atom('count_children'), options);
   const counts = { specs: 0, active: 0, supervisors: 0, workers: 0 };
-  for (const entry of Array.isArray(answer) ? (answer as readonly Term[]) : []) {
+  for (const entry of listed(answer, 'count_children')) {
     const [name, count] = entry instanceof Tuple ? entry.elements : [];
     if (name instanceof Atom && name.name in counts && typeof count === 'number') {
       counts[name.name as keyof typeof counts] = count;

@@ -32,7 +32,8 @@ type Refusal = new (what: string, issues: readonly StandardIssue[], cause?: unkn
  * const order = await check(Order, message, 'orders:new');
  * ```
  * @param what what the value is, for the error: a method, a topic
- * @throws BeamishError `value_invalid` (rejects, when the schema is asynchronous). A schema that throws has refused the value.
+ * @throws BeamishError `value_invalid` (rejects, when the schema is asynchronous). A schema that throws, or whose answer is no result,
+ * has refused the value.
  */
 export function check<S extends StandardSchema>(
   schema: S,
@@ -40,9 +41,12 @@ export function check<S extends StandardSchema>(
   what: string,
   Invalid: Refusal = ValueInvalid,
 ): OutputOf<S> | Promise<OutputOf<S>> {
-  const outcome = (result: StandardResult<unknown>): OutputOf<S> => {
-    if (result.issues === undefined) return result.value;
-    throw new Invalid(what, result.issues);
+  const outcome = (result: StandardResult<unknown> | null | undefined): OutputOf<S> => {
+    if (result?.issues !== undefined) throw new Invalid(what, result.issues);
+    // As a value that was checked it would be `undefined`.
+    if (typeof result !== 'object' || result === null || !('value' in result))
+      throw new Invalid(what, [{ message: 'the schema gave no result' }]);
+    return result.value;
   };
   // what the schema itself threw stays here, as the cause: it may name what is no business of a peer
   const threw = (error: unknown): never => {
@@ -54,7 +58,12 @@ export function check<S extends StandardSchema>(
   } catch (error) {
     return threw(error);
   }
-  return result instanceof Promise ? result.then(outcome, threw) : outcome(result);
+  return isThenable(result) ? Promise.resolve(result).then(outcome, threw) : outcome(result);
+}
+
+/** A promise of another realm or library is no instance of ours. */
+function isThenable(value: unknown): value is PromiseLike<StandardResult<unknown>> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function pathText(path: NonNullable<StandardIssue['path']>): string {

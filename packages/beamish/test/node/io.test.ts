@@ -50,6 +50,8 @@ test('formats as io_lib:format/2 (the answers are those of OTP 25)', () => {
     assert.throws(() => formatIo(format, args), RangeError, format);
   }
   assert.ok(formatIo('~999999999999c~999999999n', [97]).length <= 20_000, 'a count does not decide on our memory');
+  assert.throws(() => formatIo('~9999n'.repeat(10_000), []), RangeError, 'nor do many');
+  assert.equal(formatIo('~3s|~.2s', ['😀'.repeat(9), 'é😀x']), `${'😀'.repeat(3)}|é😀`);
 });
 
 test('requests of the I/O protocol: each has an answer, whatever it is', () => {

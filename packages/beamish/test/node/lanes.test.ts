@@ -1,6 +1,8 @@
 /** Which signals wait for a large one, and which pass it (protocols 3.5: order between two processes). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { Lanes } from '../../src/node/wire/lanes.ts';
 import type { Signal } from '../../src/process/index.ts';
@@ -96,7 +98,7 @@ test('a small signal passes for another process, and of another process', () => 
   assert.ok(lanes.empty && !held(message(own(1), theirs(1))));
 });
 
-test('lanes are served in turn, and a long one forgets what it has sent', () => {
+test('lanes are served in turn', () => {
   const lanes = new Lanes<string>();
   for (let n = 0; n < 3000; n++) lanes.add(message(own(1), theirs(1)), `a${n}`);
   lanes.add(message(own(2), theirs(1)), 'b0');
@@ -110,4 +112,29 @@ test('lanes are served in turn, and a long one forgets what it has sent', () => 
     order.slice(2),
     Array.from({ length: 2999 }, (_, n) => `a${n + 1}`),
   );
+});
+
+test('what was sent is forgotten at once, also in a lane that never empties: it may be a hundred megabytes', async () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  const lanes = new Lanes<object>();
+  const add = (): WeakRef<object> => {
+    const item = { bytes: new Uint8Array(1000) };
+    lanes.add(message(own(1), theirs(1)), item);
+    return new WeakRef(item);
+  };
+  const sent = [];
+  for (let n = 0; n < 10; n++) {
+    sent.push(add());
+    if (n > 0) lanes.written(true);
+  }
+  const last = sent.pop();
+  // What a WeakRef was made of or read in this turn stays until its end.
+  await new Promise(setImmediate);
+  gc();
+  assert.deepEqual(
+    sent.map((reference) => reference.deref()),
+    sent.map(() => undefined),
+  );
+  assert.ok(lanes.next !== undefined && lanes.next === last?.deref());
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
-import { GenServer, Runtime, child } from '../../src/process/index.ts';
+import { GenEvent, GenServer, Runtime, child, countChildren, whichChildren } from '../../src/process/index.ts';
 import { atom, charlist, formatTerm, isTuple, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { FakeClock, fakeWorld, settle } from '../support/fake-world.ts';
@@ -261,4 +261,20 @@ test('a flood costs few looks at the clock; a block in it is told of few message
   const [first, second] = world.logger.at('warn').map(({ message }) => message);
   assert.match(first ?? '', /one of \d+ messages blocked the event loop for 200 ms/);
   assert.match(second ?? '', /process sink blocked the event loop for 300 ms with the message 300/);
+});
+
+test('a process that is no supervisor and no event manager has not “no children” and “no handlers”', async () => {
+  const { runtime } = start();
+  const { pid: talker } = runtime.spawn({
+    handle: (message) => {
+      if (!isTuple(message, 3)) return;
+      const [, from] = message.elements;
+      if (isTuple(from, 2)) runtime.send(from.at(0) as Pid, tuple(from.at(1), atom('hello')));
+    },
+  });
+  const refused = (error: unknown): boolean =>
+    isBeamishError(error, 'remote_error') && error.details['reason'] === atom('hello') && /no list/.test(error.message);
+  await assert.rejects(whichChildren(runtime, talker), refused);
+  await assert.rejects(countChildren(runtime, talker), refused);
+  await assert.rejects(GenEvent.whichHandlers(runtime, talker), refused);
 });

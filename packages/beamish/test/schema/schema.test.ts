@@ -127,6 +127,29 @@ test('a schema that throws has refused the value; what it threw is the cause, an
   await assert.rejects(async () => await check(later, 1, 'word'), told);
 });
 
+test('a result that is none, and a promise of another making, are no way past a schema', async () => {
+  const schema = (validate: (value: unknown) => unknown): StandardSchema =>
+    ({ '~standard': { version: 1, vendor: 'test', validate } }) as StandardSchema;
+  const invalid = (error: unknown): boolean => isBeamishError(error, 'value_invalid');
+  for (const result of [undefined, null, true, {}, 'value'])
+    assert.throws(
+      () =>
+        check(
+          schema(() => result),
+          1,
+          'x',
+        ),
+      invalid,
+      JSON.stringify(result),
+    );
+  const later = (result: unknown): StandardSchema =>
+    // oxlint-disable-next-line unicorn/no-thenable -- this is the test
+    schema(() => ({ then: (resolve: (result: unknown) => void) => resolve(result) }));
+  assert.equal(await check(later({ value: 2 }), 1, 'x'), 2);
+  await assert.rejects(async () => await check(later({ issues: [{ message: 'no' }] }), 1, 'x'), invalid);
+  await assert.rejects(async () => await check(later({}), 1, 'x'), invalid);
+});
+
 test('plain: a schema sees what a BEAM sent as plain data', () => {
   const schema = z.object({ id: z.number(), state: z.enum(['paid', 'open']), at: z.tuple([z.string(), z.number()]) });
   const term = atomMap({ id: float(1), state: atom('paid'), at: tuple(atom('x'), 2) });

@@ -9,6 +9,8 @@ const CONTROL =
 const TERM_LIMIT = 20_000;
 /** Characters that a width, a precision or a count may ask for. */
 const FIELD_LIMIT = 10_000;
+/** Characters in all: many fields, each within its limit, must not make gigabytes of a format that a peer sent. */
+const TEXT_LIMIT = 16 * 1024 * 1024;
 
 /** What `*` takes from the arguments, and the arguments themselves. */
 class Arguments {
@@ -46,7 +48,7 @@ interface Control {
 
 /**
  * What `io_lib:format/2` makes of a format and its arguments; terms on one line, as `~w` and `~p` of a short term.
- * @throws RangeError when they do not fit each other, as `badarg` in Erlang
+ * @throws RangeError when they do not fit each other, as `badarg` in Erlang, or make more than 16 Mi characters
  */
 export function formatIo(format: string, values: readonly Term[]): string {
   const args = new Arguments(values);
@@ -60,6 +62,7 @@ export function formatIo(format: string, values: readonly Term[]): string {
     const padding = pad === '*' ? String.fromCodePoint(Number(args.take())) : (pad ?? ' ');
     const shown = show(control);
     text += 'n~'.includes(letter) ? shown : field(shown, control, padding);
+    if (text.length > TEXT_LIMIT) throw new RangeError('more text than is formatted here');
   }
   if (!args.done) throw new RangeError('more arguments than the format asks for');
   return text + format.slice(end);
@@ -109,7 +112,8 @@ function string(term: Term, { precision, width }: Control): string {
   const text = atomName(term) ?? (term instanceof Uint8Array ? utf8(term) : chardataToString(term));
   if (text === undefined) throw new RangeError('~s of what is no text');
   const most = precision ?? (width === undefined ? undefined : Math.abs(width));
-  return most === undefined ? text : [...text].slice(0, most).join('');
+  // A character is two units at most.
+  return most === undefined ? text : [...text.slice(0, most * 2)].slice(0, most).join('');
 }
 
 const utf8 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');

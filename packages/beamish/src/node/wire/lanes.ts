@@ -75,7 +75,8 @@ export class Lanes<T> {
 
 class Lane<T> {
   readonly sender: string;
-  #waiting: Waiting<T>[] = [];
+  /** Undefined: it was sent. */
+  #waiting: (Waiting<T> | undefined)[] = [];
   #at = 0;
   /** How many of those that wait are for a pid, for a name, for anybody. */
   readonly #pids = new Map<string, number>();
@@ -108,6 +109,8 @@ class Lane<T> {
     const taken = this.#waiting[this.#at];
     if (taken === undefined) return;
     this.#count(taken.target, -1);
+    // At once: it may be large, and a lane that never empties moves up seldom.
+    this.#waiting[this.#at] = undefined;
     this.#at += 1;
     if (this.#at < 1024 || this.#at * 2 < this.#waiting.length) return;
     this.#waiting = this.#waiting.slice(this.#at);
