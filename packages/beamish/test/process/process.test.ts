@@ -1,58 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Runtime } from '../../src/process/index.ts';
-import type { ProcessBehaviour, ProcessContext } from '../../src/process/index.ts';
-import { Pid, type Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
-import type { Reference, Term } from '../../src/term/index.ts';
 import { isBeamishError } from '../../src/error/index.ts';
+import { Runtime } from '../../src/process/index.ts';
+import type { ProcessBehaviour } from '../../src/process/index.ts';
+import { Pid, type Tuple, atom, isTuple, tuple } from '../../src/term/index.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
-import type { FakeWorld } from '../support/fake-world.ts';
+import { collector, collectors, start } from './collector.ts';
 
-const NORMAL = atom('normal');
-const NOPROC = atom('noproc');
 const BOOM = atom('boom');
-
-function start(): { world: FakeWorld; runtime: Runtime } {
-  const world = fakeWorld();
-  return { world, runtime: new Runtime({ world }) };
-}
-
-/** A process that keeps what it receives and shows its context. */
-function collector(runtime: Runtime, options: { trapExit?: boolean; name?: string; link?: Pid } = {}) {
-  const received: Term[] = [];
-  let context: ProcessContext | undefined;
-  const handle = runtime.spawn(
-    {
-      init(self) {
-        context = self;
-      },
-      handle(message) {
-        received.push(message);
-      },
-    },
-    options,
-  );
-  return {
-    pid: handle.pid,
-    handle,
-    received,
-    get self(): ProcessContext {
-      assert.ok(context, 'init has run');
-      return context;
-    },
-  };
-}
-
-async function collectors(runtime: Runtime, count: number, options: { trapExit?: boolean } = {}) {
-  const made = Array.from({ length: count }, () => collector(runtime, options));
-  await settle();
-  return made;
-}
-
-function isDown(message: Term, reference: Reference): boolean {
-  return isTuple(message, 5) && reference.equals(message.at(1));
-}
 
 // --- messages ---
 
@@ -179,113 +135,7 @@ test('a name has one process; it is free again when the process ends (register/2
   );
 });
 
-// --- exits and links ---
-
-test('an exit signal ends a process that does not trap exits, with its reason (exit/2)', async () => {
-  const { runtime } = start();
-  const [target, watcher] = await collectors(runtime, 2);
-  const reference = watcher!.self.monitor(target!.pid);
-  runtime.exit(target!.pid, BOOM);
-  await settle();
-  assert.equal(runtime.isAlive(target!.pid), false);
-  assert.equal((watcher!.received[0] as Tuple).at(4), BOOM);
-  assert.ok(isDown(watcher!.received[0], reference));
-});
-
-test('exit reason normal from another process is ignored', async () => {
-  const { runtime } = start();
-  const [target] = await collectors(runtime, 1);
-  runtime.exit(target!.pid, NORMAL);
-  await settle();
-  assert.ok(runtime.isAlive(target!.pid));
-});
-
-test('a process that traps exits gets {EXIT, From, Reason}, also with reason normal', async () => {
-  const { runtime } = start();
-  const [from, target] = await collectors(runtime, 2, { trapExit: true });
-  from!.self.exitProcess(target!.pid, BOOM);
-  from!.self.exitProcess(target!.pid, NORMAL);
-  await settle();
-  assert.deepEqual(target!.received, [tuple(atom('EXIT'), from!.pid, BOOM), tuple(atom('EXIT'), from!.pid, NORMAL)]);
-});
-
-test('kill cannot be trapped; linked processes see killed (exit(Pid, kill))', async () => {
-  const { runtime } = start();
-  const [target, linked] = await collectors(runtime, 2, { trapExit: true });
-  linked!.self.link(target!.pid);
-  runtime.exit(target!.pid, atom('kill'));
-  await settle();
-  assert.equal(runtime.isAlive(target!.pid), false);
-  assert.deepEqual(linked!.received, [tuple(atom('EXIT'), target!.pid, atom('killed'))]);
-});
-
-test('a link exit with reason kill can be trapped: only exit/2 kills', async () => {
-  const { runtime } = start();
-  const [trapping] = await collectors(runtime, 1, { trapExit: true });
-  const { pid } = runtime.spawn({ handle: (_message, self) => self.exit(atom('kill')) }, { link: trapping!.pid });
-  runtime.send(pid, 1);
-  await settle();
-  assert.deepEqual(trapping!.received, [tuple(atom('EXIT'), pid, atom('kill'))]);
-});
-
-test('a crash ends all linked processes that do not trap, whichever side made the link (link/1)', async () => {
-  const { runtime } = start();
-  const [a, b, c] = await collectors(runtime, 3);
-  a!.self.link(b!.pid);
-  c!.self.link(b!.pid);
-  runtime.exit(a!.pid, BOOM);
-  await settle();
-  assert.deepEqual(
-    [a, b, c].map((one) => runtime.isAlive(one!.pid)),
-    [false, false, false],
-  );
-});
-
-test('a normal exit tells linked processes, and does not end them', async () => {
-  const { runtime } = start();
-  const [plain] = await collectors(runtime, 1);
-  const [trapping] = await collectors(runtime, 1, { trapExit: true });
-  const { pid } = runtime.spawn({ handle: (_message, self) => self.exit(NORMAL) });
-  plain!.self.link(pid);
-  trapping!.self.link(pid);
-  runtime.send(pid, 1);
-  await settle();
-  assert.ok(runtime.isAlive(plain!.pid));
-  assert.deepEqual(trapping!.received, [tuple(atom('EXIT'), pid, NORMAL)]);
-});
-
-test('unlink: no exit signal afterwards; links are not counted (unlink/1)', async () => {
-  const { runtime } = start();
-  const [a, b] = await collectors(runtime, 2);
-  a!.self.link(b!.pid);
-  a!.self.link(b!.pid);
-  b!.self.unlink(a!.pid);
-  runtime.exit(a!.pid, BOOM);
-  await settle();
-  assert.ok(runtime.isAlive(b!.pid));
-  assert.deepEqual(runtime.processes().find(({ pid }) => pid.equals(b!.pid))?.links, []);
-});
-
-test('a link to a process that does not exist is answered with the exit signal noproc (link/1)', async () => {
-  const { runtime } = start();
-  const [trapping] = await collectors(runtime, 1, { trapExit: true });
-  const [plain] = await collectors(runtime, 1);
-  const nobody = runtime.newPid();
-  trapping!.self.link(nobody);
-  plain!.self.link(nobody);
-  await settle();
-  assert.deepEqual(trapping!.received, [tuple(atom('EXIT'), nobody, NOPROC)]);
-  assert.equal(runtime.isAlive(plain!.pid), false);
-});
-
-test('a chain of 20,000 linked processes ends without exhausting the stack', async () => {
-  const { runtime } = start();
-  const all = await collectors(runtime, 20_000);
-  all.forEach((one, index) => index > 0 && runtime.link(one.pid, all[index - 1]!.pid));
-  runtime.exit(all[0]!.pid, BOOM);
-  await settle();
-  assert.equal(runtime.processes().length, 1);
-});
+// --- crashes, exits, timers ---
 
 test('a handler that throws ends the process with {{js_error, Name, Message}, Stack}, and is reported once', async () => {
   const { world, runtime } = start();
@@ -365,87 +215,6 @@ test('a timer message arrives after its time, and not once it is cancelled', asy
   assert.deepEqual(target!.received, []);
   await world.clock.advance(50);
   assert.deepEqual(target!.received, ['a']);
-});
-
-// --- monitors ---
-
-test('a monitor fires exactly once; several of one process each fire (monitor/2)', async () => {
-  const { runtime } = start();
-  const [watcher, target] = await collectors(runtime, 2);
-  const references = [1, 2, 3].map(() => watcher!.self.monitor(target!.pid));
-  runtime.exit(target!.pid, BOOM);
-  runtime.exit(target!.pid, atom('again'));
-  await settle();
-  assert.deepEqual(
-    watcher!.received,
-    references.map((reference) => tuple(atom('DOWN'), reference, atom('process'), target!.pid, BOOM)),
-  );
-});
-
-test('monitor of a dead process, or of a name nobody has: noproc at once, naming what was monitored', async () => {
-  const { runtime } = start();
-  const [watcher] = await collectors(runtime, 1);
-  const dead = runtime.newPid();
-  const byPid = watcher!.self.monitor(dead);
-  const byName = watcher!.self.monitor('nobody');
-  await settle();
-  assert.deepEqual(watcher!.received, [
-    tuple(atom('DOWN'), byPid, atom('process'), dead, NOPROC),
-    tuple(atom('DOWN'), byName, atom('process'), tuple(atom('nobody'), atom(runtime.nodeName)), NOPROC),
-  ]);
-});
-
-test('demonitor: no DOWN afterwards; flush also takes one that is there already', async () => {
-  const { runtime } = start();
-  const [watcher, a, b] = await collectors(runtime, 3);
-  watcher!.self.demonitor(watcher!.self.monitor(a!.pid));
-  runtime.exit(a!.pid, BOOM);
-  const reference = watcher!.self.monitor(b!.pid);
-  runtime.exit(b!.pid, BOOM);
-  watcher!.self.demonitor(reference, { flush: true });
-  await settle();
-  assert.deepEqual(watcher!.received, []);
-  assert.equal(runtime.processes().length, 2);
-});
-
-test('a monitor of code that is no process: once, in a later turn; not after cancel', async () => {
-  const { runtime } = start();
-  const [a, b] = await collectors(runtime, 2);
-  const told: unknown[] = [];
-  runtime.monitor(a!.pid, (reason) => told.push(['a', reason]));
-  const cancelled = runtime.monitor(b!.pid, () => told.push('cancelled'));
-  runtime.monitor('nobody', (reason) => told.push(['nobody', reason]));
-  assert.deepEqual(told, []);
-  runtime.exit(a!.pid, BOOM);
-  runtime.exit(b!.pid, BOOM);
-  cancelled.cancel();
-  await settle();
-  assert.deepEqual(told, [
-    ['nobody', NOPROC],
-    ['a', BOOM],
-  ]);
-});
-
-test('a listener that throws is logged and ends nothing', async () => {
-  const { world, runtime } = start();
-  runtime.monitor('nobody', () => {
-    throw new Error('listener');
-  });
-  await settle();
-  assert.equal(world.logger.at('error').length, 1);
-});
-
-test('an alias receives until it is cancelled (alias/0)', async () => {
-  const { runtime } = start();
-  const received: Term[] = [];
-  const alias = runtime.alias((message) => received.push(message));
-  runtime.send(alias.reference, 1);
-  await settle();
-  runtime.send(alias.reference, 2);
-  alias.cancel();
-  runtime.send(alias.reference, 3);
-  await settle();
-  assert.deepEqual(received, [1]);
 });
 
 // --- the end ---

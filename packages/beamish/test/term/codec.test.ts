@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { isBeamishError } from '../../src/error/index.ts';
 import {
@@ -9,7 +8,6 @@ import {
   compareTerms,
   decode,
   Decoder,
-  type DecodeOptions,
   decodeWithRest,
   encode,
   Encoder,
@@ -19,7 +17,6 @@ import {
   formatTerm,
   ImproperList,
   keyOf,
-  OpaqueFun,
   Pid,
   Port,
   Reference,
@@ -30,17 +27,7 @@ import {
 } from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 import { arbitraryTerm } from './arbitrary.ts';
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const bytes = (...values: (number | string | Uint8Array)[]): Buffer =>
-  Buffer.concat(
-    values.map((value) => (typeof value === 'number' ? Buffer.of(value) : Buffer.from(value as string, 'utf8'))),
-  );
-const read = (...values: (number | string | Uint8Array)[]): Term => decode(bytes(131, ...values));
-const refused =
-  (code: 'term_malformed' | 'term_too_large' | 'term_not_encodable', text = '') =>
-  (error: unknown) =>
-    isBeamishError(error, code) && error.message.includes(text);
+import { bytes, hex, read, refused } from './bytes.ts';
 
 test('every term comes back equal, in the same JavaScript form, and with the same bytes', () => {
   fc.assert(
@@ -142,37 +129,6 @@ test('arities and lengths on both sides of their forms', () => {
   }
 });
 
-test('old and unusual forms a BEAM accepts are read', () => {
-  assert.deepEqual(read(99, '1.50000000000000000000e+00', Buffer.alloc(5)), 1.5);
-  assert.deepEqual(read(99, '-2.0e2', Buffer.alloc(25)), new Float(-200));
-  assert.equal(read(100, 0, 2, 'ok'), atom('ok'));
-  assert.equal(read(100, 0, 1, Buffer.of(0xe9)), atom('é'));
-  assert.equal(read(115, 2, 'ok'), atom('ok'));
-  assert.equal(read(115, 4, 'true'), true);
-  assert.equal(read(118, 0, 3, 'nil'), null);
-  assert.equal(read(98, 0, 0, 0, 5), 5);
-  assert.equal(read(110, 1, 0, 5), 5);
-  assert.equal(read(110, 0, 1), 0);
-  assert.ok(Object.is(read(110, 1, 1, 0), 0), 'a negative zero is the integer 0');
-  assert.equal(read(110, 9, 1, 5, Buffer.alloc(8)), -5);
-  assert.equal(read(111, 0, 0, 0, 1, 0, 7), 7);
-  assert.deepEqual(read(105, 0, 0, 0, 1, 97, 1), tuple(1));
-  assert.deepEqual(read(107, 0, 0), []);
-  assert.deepEqual(read(108, 0, 0, 0, 1, 97, 1, 107, 0, 1, 2), [1, 2], 'a tail that is a list');
-  assert.deepEqual(read(108, 0, 0, 0, 1, 97, 1, 108, 0, 0, 0, 1, 97, 2, 97, 3), new ImproperList([1, 2], 3));
-  assert.equal(read(108, 0, 0, 0, 0, 97, 2), 2, 'no element and a tail');
-  assert.deepEqual(read(103, 115, 3, 'a@b', 0, 0, 0, 1, 0, 0, 0, 2, 3), new Pid('a@b', 1, 2, 3));
-  assert.deepEqual(read(101, 115, 3, 'a@b', 0, 0, 0, 1, 2), new Reference('a@b', 2, [1]));
-  assert.deepEqual(read(114, 0, 2, 115, 3, 'a@b', 2, 0, 0, 0, 1, 0, 0, 0, 9), new Reference('a@b', 2, [1, 9]));
-  assert.deepEqual(read(102, 115, 3, 'a@b', 0, 0, 0, 1, 2), new Port('a@b', 1n, 2));
-  assert.deepEqual(read(89, 115, 3, 'a@b', 0, 0, 0, 1, 0, 0, 0, 2), new Port('a@b', 1n, 2));
-  assert.deepEqual(
-    read(77, 0, 0, 0, 1, 3, 0xff),
-    new BitString(Uint8Array.of(0xe0), 3),
-    'bits past the end are dropped',
-  );
-});
-
 test('binaries: texts as strings, others as bytes, by option one of both', () => {
   const text = bytes(131, 109, 0, 0, 0, 2, 'hi');
   const other = bytes(131, 109, 0, 0, 0, 2, Buffer.of(0xff, 0));
@@ -242,165 +198,6 @@ test('-0.0 as a key of a map stays a float', () => {
   assert.equal((decode(both) as ReadonlyMap<Term, Term>).size, 2);
 });
 
-test('a map with a key twice is refused both ways', () => {
-  const pair = (...key: (number | string)[]): Buffer => bytes(...key, 97, 1);
-  const twice = (...key: (number | string)[]): Buffer => bytes(131, 116, 0, 0, 0, 2, pair(...key), pair(...key));
-  for (const key of [
-    [109, 0, 0, 0, 1, 'a'],
-    [97, 1],
-    [119, 1, 'a'],
-    [119, 4, 'true'],
-    [104, 1, 97, 1],
-    [106],
-    [109, 0, 0, 0, 9, '__proto__'],
-  ]) {
-    assert.throws(() => decode(twice(...key)), refused('term_malformed', 'twice'), String(key));
-  }
-  assert.throws(
-    () => read(116, 0, 0, 0, 2, 97, 1, 97, 1, 98, 0, 0, 0, 1, 97, 1),
-    refused('term_malformed', 'twice'),
-    '1 in two forms',
-  );
-  assert.throws(
-    () => read(116, 0, 0, 0, 3, pair(109, 0, 0, 0, 1, 'a'), pair(97, 1), pair(109, 0, 0, 0, 1, 'a')),
-    refused('term_malformed'),
-  );
-  assert.throws(
-    () => read(116, 0, 0, 0, 3, pair(109, 0, 0, 0, 1, 'a'), pair(109, 0, 0, 0, 1, 'a'), pair(97, 1)),
-    refused('term_malformed'),
-  );
-  assert.throws(
-    () => read(116, 0, 0, 0, 2, pair(109, 0, 0, 0, 1, 'a'), pair(77, 0, 0, 0, 1, 8, 'a')),
-    refused('term_malformed'),
-    'a binary in two forms',
-  );
-  assert.deepEqual(
-    (read(116, 0, 0, 0, 2, 97, 1, 97, 1, 70, 0x3f, 0xf0, Buffer.alloc(6), 97, 1) as Map<Term, Term>).size,
-    2,
-    '1 and 1.0',
-  );
-
-  const equal: readonly (readonly [Term, Term])[] = [
-    [1, 1n],
-    ['a', Uint8Array.of(97)],
-    [tuple(1), tuple(1n)],
-    [new Pid('a@b', 1, 2, 3), new Pid('a@b', 1, 2, 3)],
-    [float(1.5), 1.5],
-    [{ a: 1 }, new Map<Term, Term>([['a', 1]])],
-  ];
-  for (const [one, other] of equal) {
-    assert.throws(
-      () =>
-        encode(
-          new Map([
-            [one, 1],
-            [other, 2],
-          ]),
-        ),
-      refused('term_not_encodable', 'same term'),
-      formatTerm(one),
-    );
-  }
-  assert.ok(
-    encode(
-      new Map<Term, Term>([
-        [1, 1],
-        [float(1), 2],
-      ]),
-    ),
-  );
-});
-
-test('what is no term is refused, with its place, and leaves the encoder as it was', () => {
-  class Point {}
-  const wrong: readonly (readonly [unknown, path: string, text: string])[] = [
-    [{ a: [1, { b: /x/ }] }, '.a[1].b', 'RegExp'],
-    [tuple(1, tuple(2, (() => 1) as unknown as Term)), '[1][1]', 'function'],
-    [[Symbol('x')], '[0]', 'symbol'],
-    [new Map([['k', new WeakMap()]]), '.get("k")', 'WeakMap'],
-    [{ e: new Error('x', { cause: new Point() }) }, '.e.cause', 'Point'],
-    [[new Set([1, () => 1])], '[0].values[1]', 'function'],
-    [{ s: new Set([[1], [1]]) }, '.s', 'same term'],
-    [
-      {
-        m: new Map<Term, Term>([
-          [1, 1],
-          [1n, 2],
-        ]),
-      },
-      '.m',
-      'same term',
-    ],
-    [[new Point()], '[0]', 'Point'],
-    [{ a: '\uD800' }, '.a', 'well-formed'],
-    [{ '\uD800': 1 }, '.\uD800', 'well-formed'],
-    [[new Pid('a@b', -1, 0, 0)], '[0]', '32-bit'],
-    [[new Reference('a@b', 0, [])], '[0]', '1 to 5 words'],
-    [[new Port('a@b', 2n ** 64n, 0)], '[0]', '64 bits'],
-    [[new ExportFun('m', 'f', 256)], '[0]', '0 to 255'],
-    [new Map([[Symbol('k'), 1]]), '.keys[0]', 'symbol'],
-    [[new SharedArrayBuffer(1)], '[0]', 'SharedArrayBuffer'],
-  ];
-  const encoder = new Encoder();
-  encoder.writeTerm('kept');
-  const before = hex(encoder.bytes());
-  for (const [value, path, text] of wrong) {
-    assert.throws(
-      () => encoder.writeTerm(value as Term),
-      (error: unknown) =>
-        isBeamishError(error, 'term_not_encodable') && error.details['path'] === path && error.message.includes(text),
-      text,
-    );
-    assert.equal(hex(encoder.bytes()), before);
-  }
-  assert.throws(() => encode(new Pid('x'.repeat(256), 0, 0, 0)), refused('term_not_encodable', '255'));
-});
-
-test('values that contain themselves, and deep ones, are refused', () => {
-  const itself: unknown[] = [];
-  itself.push(1, itself);
-  const inner: { [key: string]: unknown } = { list: [1, 2] };
-  inner['back'] = new Map([['up', new Set([inner])]]);
-  const cause = new Error('a');
-  cause.cause = new Error('b', { cause });
-  const circles: readonly (readonly [unknown, path: string, text: string])[] = [
-    [itself, '[1]', 'this is the whole'],
-    [{ a: [inner] }, '.a[0].back.get("up").values[0]', 'the same as .a[0]'],
-    [cause, '.cause.cause', 'this is the whole'],
-  ];
-  for (const [value, path, text] of circles) {
-    assert.throws(
-      () => encode(value as Term),
-      (error: unknown) =>
-        isBeamishError(error, 'term_not_encodable') && error.details['path'] === path && error.message.includes(text),
-      path,
-    );
-  }
-  const twice = { x: 1 };
-  assert.deepEqual(decode(encode([twice, twice])), [twice, twice], 'the same value in two places is no circle');
-  // Each level twice in the next: looking for a circle must not take twice as long for each.
-  let wide: Term = [];
-  for (let level = 0; level < 600; level++) wide = [wide, wide];
-  assert.throws(() => encode(wide), refused('term_too_large'));
-  let deep: Term = 'x';
-  for (let level = 0; level < 512; level++) deep = [deep];
-  assert.deepEqual(decode(encode(deep)), deep);
-  assert.throws(() => encode([deep]), refused('term_too_large'));
-  const encoded = encode([deep], { maxDepth: 513 });
-  assert.throws(() => decode(encoded), refused('term_too_large', 'maxDepth'));
-  assert.ok(decode(encoded, { maxDepth: 513 }));
-  for (const maxDepth of [0, 1025, 1.5, Number.NaN]) {
-    assert.throws(
-      () => decode(encoded, { maxDepth }),
-      (error: unknown) => isBeamishError(error, 'option_invalid'),
-    );
-    assert.throws(
-      () => encode(1, { maxDepth }),
-      (error: unknown) => isBeamishError(error, 'option_invalid'),
-    );
-  }
-});
-
 test('a getter may encode while encoding', () => {
   const nested = {
     get inner(): Term {
@@ -468,110 +265,4 @@ test('a decoder that begins again has the limits of a new one, and nothing of wh
   assert.throws(() => decoder.readTerm(), refused('term_malformed', 'expected'));
   decoder.restart(bytes(0, 97, 7), 1);
   assert.equal(decoder.readTerm(), 7);
-});
-
-test('compressed terms: at the start only, and never larger than they say or than the limit', () => {
-  const inner = encode(Array.from({ length: 1000 }, () => 'aaaa')).subarray(1);
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(inner.length);
-  const compressed = bytes(131, 80, size, deflateSync(inner));
-  assert.deepEqual(
-    decode(compressed),
-    Array.from({ length: 1000 }, () => 'aaaa'),
-  );
-  assert.equal(decodeWithRest(bytes(7, compressed, 1, 2), 1).offset, compressed.length + 1);
-  assert.throws(() => decode(bytes(compressed, 1)), refused('term_malformed', 'after the term'));
-  assert.throws(() => new Decoder(compressed, {}, 1).readTerm(), refused('term_malformed', 'compressed'));
-  assert.throws(() => decode(compressed, { maxBytes: 4000 }), refused('term_too_large'));
-  for (const wrong of [inner.length - 1, inner.length + 1, 0]) {
-    size.writeUInt32BE(wrong);
-    assert.throws(() => decode(bytes(131, 80, size, deflateSync(inner))), refused('term_malformed'), `${wrong}`);
-  }
-  size.writeUInt32BE(inner.length);
-  for (let cut = 0; cut < compressed.length; cut++) {
-    assert.throws(() => decode(compressed.subarray(0, cut)), refused('term_malformed'), `cut at ${cut}`);
-  }
-  const bomb = deflateSync(Buffer.alloc(50_000_000));
-  size.writeUInt32BE(100);
-  assert.throws(() => decode(bytes(131, 80, size, bomb)), refused('term_malformed'));
-  size.writeUInt32BE(0xffff_ffff);
-  assert.throws(() => decode(bytes(131, 80, size, bomb)), refused('term_too_large'));
-});
-
-/** A fun of the module m that closes over the atom x, its atoms written as `name` says. */
-function funBytes(name: (text: string) => Buffer): Buffer {
-  const pid = bytes(88, name('a@b'), Buffer.alloc(11), 1);
-  const body = bytes(
-    1,
-    Buffer.alloc(16, 9),
-    0,
-    0,
-    0,
-    2,
-    0,
-    0,
-    0,
-    1,
-    name('m'),
-    97,
-    2,
-    98,
-    0,
-    0,
-    1,
-    0,
-    pid,
-    104,
-    2,
-    name('x'),
-    97,
-    7,
-  );
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(body.length + 4);
-  return bytes(112, size, body);
-}
-
-test('a closure goes back as the bytes it came in, with latin-1 atoms and all', () => {
-  const encoded = bytes(
-    131,
-    104,
-    2,
-    funBytes((text) => bytes(115, text.length, text)),
-    106,
-  );
-  const decoded = decode(encoded) as Tuple;
-  const fun = decoded.at(0) as OpaqueFun;
-  assert.ok(fun instanceof OpaqueFun);
-  assert.deepEqual([fun.module, fun.arity, fun.index, fun.oldIndex, fun.oldUniq], ['m', 1, 2, 2, 256]);
-  assert.deepEqual(fun.free, [tuple(atom('x'), 7)]);
-  assert.equal(hex(encode(decoded)), hex(encoded));
-  const lying = Buffer.from(encoded);
-  lying.writeUInt32BE(3, 4);
-  assert.deepEqual((decode(lying) as Tuple).at(1), [], 'the size field is not relied on');
-});
-
-test('references to the atom cache of a connection: read by callback, never sent on', () => {
-  const names = ['ok', 'a@b', 'm', 'x', 'true'];
-  const atomCache = (index: number) => (names[index] === undefined ? undefined : atom(names[index]));
-  const cached = (text: string): Buffer => bytes(82, names.indexOf(text));
-  assert.equal(new Decoder(bytes(82, 0), { atomCache }).readTerm(), atom('ok'));
-  assert.equal(new Decoder(bytes(82, 4), { atomCache }).readTerm(), true);
-  assert.throws(() => new Decoder(bytes(82, 9), { atomCache }).readTerm(), refused('term_malformed', 'cache'));
-  assert.throws(() => new Decoder(bytes(82, 0)).readTerm(), refused('term_malformed', 'cache'));
-  const fun = new Decoder(funBytes(cached), { atomCache }).readTerm() as OpaqueFun;
-  assert.equal(hex(fun.bytes), hex(funBytes((text) => bytes(119, text.length, text))));
-});
-
-test('limits on elements and bytes', () => {
-  const options: DecodeOptions = { maxElements: 10 };
-  assert.ok(decode(encode(Array.from({ length: 10 }, () => 'x')), options));
-  assert.throws(
-    () => decode(encode(Array.from({ length: 11 }, () => 'x')), options),
-    refused('term_too_large', 'maxElements'),
-  );
-  assert.throws(() => decode(encode(Array.from({ length: 11 }, () => 1)), options), refused('term_too_large'));
-  assert.throws(() => decode(encode(Array.from({ length: 4 }, () => tuple(1, 2))), options), refused('term_too_large'));
-  assert.throws(() => decode(encode({ a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }), options), refused('term_too_large'));
-  assert.throws(() => decode(encode('x'.repeat(100)), { maxBytes: 100 }), refused('term_too_large', 'maxBytes'));
 });
