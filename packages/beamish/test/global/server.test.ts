@@ -73,6 +73,22 @@ test('a name is changed by who holds the lock `global`, and by nobody else', () 
   assert.ok(state.tables.get(NAME)?.pid.equals(other));
 });
 
+test('who counts us in, and is not known here, changes no name: it has not asked the others of our partition', () => {
+  const state = server();
+  step(state, { type: 'nodeup', node: C });
+  const [holder, owner] = [pid(C, 9), pid(A, 10)];
+  const unregister: Request = { type: 'unregister', name: NAME };
+  assert.equal(ask(state, { type: 'set_lock', id: { resource: GLOBAL, requester: holder } }, holder), true);
+  assert.equal(ask(state, register(owner), holder), atom('yes'));
+  assert.equal(state.tables.get(NAME), undefined);
+  state.tables.insert({ name: NAME, pid: owner, method: METHOD }, undefined);
+  assert.equal(ask(state, unregister, holder), atom('ok'));
+  assert.ok(state.tables.get(NAME)?.pid.equals(owner));
+  state.known.set(C, 8);
+  ask(state, unregister, holder);
+  assert.equal(state.tables.get(NAME), undefined);
+});
+
 test('a lock is released, and a name free, when the process ends or its node is lost', () => {
   for (const end of [{ type: 'down', pid: pid(A, 9) } as const, { type: 'nodedown', node: A } as const]) {
     const state = server();
