@@ -1,25 +1,20 @@
-import { BeamishError, isBeamishError } from '../error/index.ts';
+import { BeamishError } from '../error/index.ts';
 import { Runtime } from '../process/index.ts';
-import type { GenServer, ProcessBehaviour, ServerOptions, ServerRef } from '../process/index.ts';
+import type { GenServer, ServerOptions, ServerRef } from '../process/index.ts';
 import type { Callable, Contract } from '../schema/index.ts';
 import type { Term } from '../term/index.ts';
-import type { Address, Listener, Logger, Socket, World } from '../world/index.ts';
+import type { Address, Listener, Logger, World } from '../world/index.ts';
 import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
-import { portPlease } from './epmd/client.ts';
-import { Registration } from './epmd/registration.ts';
+import type { Registration } from './epmd/registration.ts';
 import { CALLS, OWN_FLAGS, PROGRESS, PUBLISHED } from './flags.ts';
 import { serveSpawnRequests } from './kernel/erpc.ts';
 import { Exposed } from './kernel/exposed.ts';
-import { answeringSystem } from './kernel/gen.ts';
-import { ForeignLog } from './kernel/foreign-log.ts';
-import { loggerProxy } from './kernel/logger-proxy.ts';
-import { netKernel } from './kernel/net-kernel.ts';
-import { rex } from './kernel/rex.ts';
-import { user } from './kernel/user.ts';
+import { startKernel } from './kernel/start.ts';
 import { askForName } from './named.ts';
-import { isLoopback, splitNodeName } from './names.ts';
+import { splitNodeName } from './names.ts';
 import { settingsOf, type Settings } from './options.ts';
 import { Peers } from './peers.ts';
+import { listen, locate, register } from './reach.ts';
 import { Refusals } from './refusals.ts';
 import { RemoteNode } from './remote-node.ts';
 import { rpcAll } from './rpc.ts';
@@ -166,29 +161,8 @@ export class Node implements AsyncDisposable {
     this.runtime.onSpawnRequest(serveSpawnRequests(this.runtime, this.#exposed));
   }
 
-  /** The processes that every node has (protocols 5.1), under a supervisor. */
-  async #startKernel(): Promise<void> {
-    const foreign = new ForeignLog(this.logger, this.world.clock);
-    const processes: [string, () => ProcessBehaviour][] = [
-      ['user', () => user(foreign)],
-      ['logger_proxy', () => answeringSystem('logger_olp', loggerProxy(foreign))],
-      ['net_kernel', () => answeringSystem('net_kernel', netKernel())],
-      ['rex', () => answeringSystem('rpc', rex(this.#exposed))],
-    ];
-    await this.runtime.startSupervisor(
-      {
-        strategy: 'one_for_one',
-        children: processes.map(([name, behaviour]) => ({
-          id: name,
-          start: async (runtime, { supervisor }) => {
-            const { pid } = runtime.spawn(behaviour(), { name, label: name, link: supervisor, parent: supervisor });
-            if (name === 'user') this.#peers.groupLeader = pid;
-            return pid;
-          },
-        })),
-      },
-      { name: 'kernel_sup', label: 'kernel' },
-    );
+  #startKernel(): Promise<void> {
+    return startKernel(this.runtime, this.#exposed, (user) => (this.#peers.groupLeader = user));
   }
 
   /**
@@ -352,67 +326,4 @@ function allows({ name, allows }: Settings, nodeName: string, refusals: Refusals
     refusals.refuse('not_allowed', name, `\`allow\` threw: ${error instanceof Error ? error.message : String(error)}`);
     return false;
   }
-}
-
-async function listen(
-  settings: Settings,
-  refusals: Refusals,
-  tls: TlsMaterial | undefined,
-  onConnection: (socket: Socket) => void,
-): Promise<Listener> {
-  const { world, logger, name, host, port, setupTime, maxPending } = settings;
-  if (tls === undefined) {
-    if (!isLoopback(host)) {
-      logger.warn({ node: name, host }, 'connections to this node are not encrypted (plaintext: true)');
-    }
-    return await world.network.listen({ host, port }, onConnection);
-  }
-  const onRefused = (error: Error, remote: Address): void =>
-    refusals.refuse(isBeamishError(error, 'queue_full') ? 'limit' : 'tls', remote, error.message);
-  const secure = { tls: tls.current, handshakeTimeout: setupTime, maxHandshakes: maxPending, onRefused };
-  const listener = await world.network.listen({ host, port, ...secure }, onConnection);
-  tls.onRenewed = (renewed) => listener.renewTls(renewed);
-  return listener;
-}
-
-async function register(
-  settings: Settings,
-  refusals: Refusals,
-  listener: Listener | undefined,
-): Promise<{ registration: Registration | undefined; creation: number }> {
-  const { epmd, parts, world, logger, hidden, setupTime } = settings;
-  if (epmd === undefined || listener === undefined) {
-    // As a BEAM without port mapper: random, and not one of the small numbers of old formats (protocols 1.3).
-    return { registration: undefined, creation: (world.random.uint32() | 4) >>> 0 };
-  }
-  const { host, port, embedded, bind, boundOnPurpose } = epmd;
-  return await Registration.start({
-    world,
-    logger,
-    refusals,
-    name: parts.name,
-    nodePort: listener.address.port,
-    hidden,
-    host,
-    port,
-    embedded,
-    bind,
-    open: boundOnPurpose || !isLoopback(settings.host),
-    setupTime,
-  });
-}
-
-async function locate(settings: Settings, nodeName: string, signal: AbortSignal): Promise<Address> {
-  const known = await settings.resolve(nodeName);
-  if (known !== undefined) return known;
-  const { epmd, world, setupTime } = settings;
-  const parts = splitNodeName(nodeName);
-  if (epmd === undefined || parts === undefined) {
-    throw new BeamishError('noconnection', `it is not known where ${nodeName} is`, { retryable: true });
-  }
-  const port = await portPlease(world, { host: parts.host, port: epmd.port, timeout: setupTime, signal }, parts.name);
-  if (port !== undefined) return { host: parts.host, port };
-  throw new BeamishError('noconnection', `no node ${parts.name} is registered at epmd ${parts.host}:${epmd.port}`, {
-    retryable: true,
-  });
 }

@@ -1,6 +1,7 @@
 /** Supervised processes inside one node: OTP's model. @module */
 export { Runtime } from './runtime.ts';
-export type { RuntimeOptions, RuntimeStatistics, StopOptions } from './runtime.ts';
+export type { RuntimeOptions, StopOptions } from './runtime.ts';
+export type { RuntimeStatistics } from './statistics.ts';
 export type {
   Alias,
   Monitor,

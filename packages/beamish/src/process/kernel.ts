@@ -8,6 +8,7 @@ import { PendingCall } from './calls.ts';
 import type { CallOptions } from './calls.ts';
 import { PROCESS_EXIT } from './diagnostics.ts';
 import type { ProcessExit } from './diagnostics.ts';
+import { Names } from './names.ts';
 import { Process } from './process.ts';
 import type { InternalSpawnOptions } from './spawn-options.ts';
 import { ExitWith, NOCONNECTION, NOPROC, SHUTDOWN, reasonOf } from './reason.ts';
@@ -36,7 +37,7 @@ export class Kernel {
   readonly references: References;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly names = new Map<string, Process>();
+  readonly names = new Names();
   /** By `serial * 2^28 + id`: in order of their start. */
   readonly processes = new Map<number, Process>();
   /** Who is watched under a reference of another node. */
@@ -125,7 +126,7 @@ export class Kernel {
 
   spawn(behaviour: ProcessBehaviour, options: InternalSpawnOptions): Process {
     if (this.stopped) throw new BeamishError('closed', `node ${this.nodeName} has stopped: it starts no process`);
-    if (options.name !== undefined) this.#checkName(options.name);
+    if (options.name !== undefined) this.names.check(options.name);
     options.via?.check();
     const process = new Process(this.newPid(), this.runtime, this, behaviour, options);
     this.processes.set(process.pid.serial * ID_LIMIT + process.pid.id, process);
@@ -136,7 +137,7 @@ export class Kernel {
   }
 
   register(name: string, pid: Pid): void {
-    this.#checkName(name);
+    this.names.check(name);
     const process = this.find(pid);
     if (process === undefined)
       throw new BeamishError('noproc', `${pid.toString()} cannot be named ${name}: it is not alive on this node`);
@@ -146,32 +147,13 @@ export class Kernel {
         `${pid.toString()} is already named ${process.name}; a process has one name`,
       );
     }
-    process.name = name;
     this.names.set(name, process);
-  }
-
-  #checkName(name: string): void {
-    if (name === '' || name === 'undefined')
-      throw new BeamishError('option_invalid', `a process cannot be named '${name}'`);
-    const owner = this.names.get(name);
-    if (owner !== undefined) {
-      throw new BeamishError('name_taken', `${name} is the name of ${owner.pid.toString()}`, {
-        details: { name, pid: owner.pid },
-      });
-    }
-  }
-
-  unregister(name: string): void {
-    const process = this.names.get(name);
-    if (process === undefined) return;
-    this.names.delete(name);
-    process.name = undefined;
   }
 
   /** A process has ended: it is forgotten at once; what that means to others is told in order. */
   ended(process: Process, reason: Term): void {
     this.processes.delete(process.pid.serial * ID_LIMIT + process.pid.id);
-    if (process.name !== undefined) this.names.delete(process.name);
+    this.names.ended(process);
     if (process.endings !== undefined) for (const callback of process.endings) callback();
     if (PROCESS_EXIT.hasSubscribers) {
       const { pid, name, label } = process;

@@ -11,6 +11,7 @@ import type { GenServer, ServerClass } from './gen-server.ts';
 import { connectionLost, receiveSignal } from './inbound.ts';
 import type { SpawnRequestHandler } from './inbound.ts';
 import { Kernel } from './kernel.ts';
+import { listenAtAlias, listenForEnd } from './listeners.ts';
 import { makeMultiRef, multiCall } from './multi-call.ts';
 import type { MultiRef, MultiReply } from './multi-call.ts';
 import { requestOf } from './server-proxy.ts';
@@ -20,6 +21,8 @@ import type { ServerRef, Startable } from './server-ref.ts';
 import type { Destination, Distribution, NamedProcess, Signal } from './signal.ts';
 import { requestSpawn } from './spawn-request.ts';
 import type { RemoteSpawn, RemoteSpawnOptions } from './spawn-request.ts';
+import { statisticsOf } from './statistics.ts';
+import type { RuntimeStatistics } from './statistics.ts';
 import { stopRuntime } from './stop.ts';
 import { startSupervisor } from './supervisor.ts';
 import type { SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
@@ -38,21 +41,6 @@ export interface RuntimeOptions {
 export interface StopOptions {
   /** Milliseconds for all processes together; what then lives is killed. @default 5000 */
   readonly timeout?: number;
-}
-
-/** What a runtime holds at this moment. What grows while the program does nothing new is a leak. */
-export interface RuntimeStatistics {
-  /** That of `Runtime.pid` included. */
-  readonly processes: number;
-  readonly names: number;
-  /** Messages that wait in mailboxes. */
-  readonly mailboxes: number;
-  /** Ends of links, those whose unlink another node has not acknowledged included. */
-  readonly links: number;
-  /** References of this node in use: calls, monitors, aliases and spawn requests that wait for something. */
-  readonly references: number;
-  /** Monitors and calls of other nodes on processes of this one. */
-  readonly remoteWatches: number;
 }
 
 /**
@@ -219,7 +207,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   unregister(name: string): void {
-    this.#kernel.unregister(name);
+    this.#kernel.names.unregister(name);
   }
 
   whereis(name: string): Pid | undefined {
@@ -227,7 +215,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   registered(): string[] {
-    return [...this.#kernel.names.keys()];
+    return this.#kernel.names.all();
   }
 
   // --- links, monitors, exits ---
@@ -237,23 +225,7 @@ export class Runtime implements AsyncDisposable {
    * no such process, `noconnection` when its node is out of reach.
    */
   monitor(to: Pid | NamedProcess | string | Via, onDown: (reason: Term) => void): Monitor {
-    const kernel = this.#kernel;
-    const reference = kernel.newReference();
-    let wanted = true;
-    kernel.monitor(kernel.root, kernel.destination(to), reference, (reason) => {
-      queueMicrotask(() => {
-        if (!wanted) return;
-        wanted = false;
-        this.#guarded('a monitor', () => onDown(reason));
-      });
-    });
-    return {
-      reference,
-      cancel: () => {
-        wanted = false;
-        kernel.demonitor(reference, kernel.root);
-      },
-    };
+    return listenForEnd(this.#kernel, to, onDown);
   }
 
   /**
@@ -296,36 +268,7 @@ export class Runtime implements AsyncDisposable {
 
   /** An address for messages to code that is no process. `onMessage` is called in a later turn, in order. */
   alias(onMessage: (message: Term) => void): Alias {
-    const kernel = this.#kernel;
-    const reference = kernel.newReference();
-    let wanted = true;
-    kernel.watch({
-      reference,
-      owner: kernel.root,
-      to: undefined,
-      watched: undefined,
-      message: (message) => {
-        queueMicrotask(() => {
-          if (wanted) this.#guarded('an alias', () => onMessage(message));
-        });
-      },
-    });
-    return {
-      reference,
-      cancel: () => {
-        wanted = false;
-        kernel.take(reference);
-      },
-    };
-  }
-
-  /** The program's callback threw: it must not end what called it. */
-  #guarded(what: string, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.logger.error({ err: error }, `the listener of ${what} threw`);
-    }
+    return listenAtAlias(this.#kernel, onMessage);
   }
 
   // --- identities ---
@@ -349,21 +292,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   statistics(): RuntimeStatistics {
-    const { processes, names, references, remoteWatches } = this.#kernel;
-    let mailboxes = 0;
-    let links = 0;
-    for (const process of processes.values()) {
-      mailboxes += process.waiting;
-      links += process.links.size;
-    }
-    return {
-      processes: processes.size,
-      names: names.size,
-      mailboxes,
-      links,
-      references: references.size,
-      remoteWatches: remoteWatches.size,
-    };
+    return statisticsOf(this.#kernel);
   }
 
   // --- other nodes ---
