@@ -47,8 +47,8 @@ export interface NodeOptions {
    */
   readonly allow?: WhichNodes;
   /**
-   * A hidden node is no member of `nodes()` on a BEAM and takes no part in `global`; everything else works. Leave it
-   * hidden among BEAM nodes: a visible node that does not run `global` makes `global:sync()` there wait (protocols 5.4).
+   * A hidden node is no member of `nodes()` on a BEAM and takes no part in `global`; everything else works. A
+   * visible node must run `global`, or `global:sync()` of the others waits for it (protocols 5.4): `startNode` does so.
    * @default true
    */
   readonly hidden?: boolean;

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { isBeamishError } from '../../src/error/index.ts';
 import { Global, GlobalDelegate } from '../../src/global/index.ts';
 import { Node } from '../../src/node/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import { atom, formatTerm, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
+import { startNode } from '../../src/start-node.ts';
 import { realWorld } from '../../src/world/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
@@ -395,5 +397,29 @@ test(
     }, patient);
     for (const beam of [a, b]) assert.equal(await pids(beam, 'leader'), `'${b.name}'`);
     assert.equal(ours.whereis(leader)?.node, b.name);
+  },
+);
+
+test(
+  row('5.4 A3', 'erl and us', 'a visible node runs global from its start: a BEAM that meets it in that moment syncs'),
+  options,
+  async (t) => {
+    const setup = await Setup.make(t);
+    await setup.node('mapper', true);
+    const beam = await setup.beam('beam');
+    const name = 'young@127.0.0.1';
+    await beam.eval(`spawn(fun F() -> net_kernel:connect_node('${name}'), F() end)`);
+    for (let life = 1; life <= 10; life++) {
+      const world = realWorld({ logger: setup.logs.logger });
+      const node = await startNode({ name, cookie, epmd: { port: setup.epmdPort }, world, hidden: false });
+      t.after(() => node.stop());
+      await eventually(async () => (await beam.eval('nodes()')) === `['${name}']`, patient);
+      assert.equal(await beam.eval('global:sync()'), 'ok');
+      assert.equal(await beam.eval(`global:re_register_name({life, ${life}}, whereis(init))`), 'yes');
+      assert.ok(node.global?.whereis(tuple(atom('life'), life)) !== undefined);
+      await node.stop();
+      await eventually(async () => (await beam.eval('nodes()')) === '[]', patient);
+    }
+    await assert.rejects(startNode({ name, cookie, global: {} }), (error) => isBeamishError(error, 'option_invalid'));
   },
 );
