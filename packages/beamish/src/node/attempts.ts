@@ -58,6 +58,7 @@ export function withoutContent(signal: Signal): Signal {
 export interface Attempt {
   readonly queue: Outgoing[];
   queuedBytes: number;
+  largeBytes: number;
   /** What was too much to be queued: it is given up then. */
   refusedBytes: number;
   readonly waiters: Set<PromiseWithResolvers<void>>;
@@ -115,6 +116,7 @@ export class Attempts {
     const attempt: Attempt = {
       queue: [],
       queuedBytes: 0,
+      largeBytes: 0,
       refusedBytes: 0,
       waiters: new Set(),
       dial: undefined,

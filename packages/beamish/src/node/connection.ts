@@ -5,6 +5,7 @@ import { Feed } from './feed.ts';
 import { FRAGMENTS, PROGRESS, usesHeader } from './flags.ts';
 import type { HandshakePeer } from './handshake/machine.ts';
 import { Outbox } from './outbox.ts';
+import { isTooMuch, StallWatch } from './room.ts';
 import type { NodeDownReason, NodeInfo, PeerStatistics } from './types.ts';
 import type { FrameReader } from './wire/frame-reader.ts';
 import { FrameWriter, PacketReader, type EncodedSignal, type Progress } from './wire/packets.ts';
@@ -58,8 +59,8 @@ export class Connection {
   readonly #writer: FrameWriter;
   readonly #packets: PacketReader;
   readonly #waiting = new Set<() => void>();
+  readonly #stall: StallWatch;
   #tickTimer: Timer | undefined;
-  #stallTimer: Timer | undefined;
   #open = true;
   #reading = false;
   #lastRead: number;
@@ -75,12 +76,20 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     const { socket, peer, direction, clock, ownName, maxMessageBytes: maxBytes } = options;
+    const { stallGrace, maxQueuedBytes } = options;
     this.#options = options;
     this.#outbox = new Outbox(socket, clock);
     this.#writer = new FrameWriter(usesHeader(peer.flags), (peer.flags & FRAGMENTS) !== 0n);
     const sink = { append: this.#append, give: this.#give };
     const progress = (peer.flags & PROGRESS) === 0n ? undefined : this.#progress();
     this.#feed = new Feed({ clock, socket, writer: this.#writer, sink, window: progress?.window, onFed: this.#fed });
+    this.#stall = new StallWatch({
+      clock,
+      stallGrace,
+      maxQueuedBytes,
+      taken: () => this.#bytesOut - this.#outbox.queuedBytes,
+      onStalled: this.#stalled,
+    });
     this.#packets = new PacketReader({ own: ownName, peer: peer.name }, { maxBytes }, progress);
     this.#lastRead = this.#lastWrite = clock.monotonicTime();
     const { name, creation, flags, hidden } = peer;
@@ -98,6 +107,10 @@ export class Connection {
 
   get queuedBytes(): number {
     return this.#outbox.queuedBytes + this.#feed.bytes;
+  }
+
+  get largeBytes(): number {
+    return this.#feed.largeBytes;
   }
 
   get statistics(): PeerStatistics {
@@ -211,10 +224,7 @@ export class Connection {
   };
 
   #relieved(): void {
-    if (this.queuedBytes <= this.#options.maxQueuedBytes) {
-      this.#stallTimer?.cancel();
-      this.#stallTimer = undefined;
-    }
+    if (this.queuedBytes <= this.#options.maxQueuedBytes) this.#stall.end();
     if (this.queuedBytes <= LOW_WATER) this.#wake();
   }
 
@@ -276,7 +286,7 @@ export class Connection {
     if (!this.#open) return;
     this.#open = false;
     this.#tickTimer?.cancel();
-    this.#stallTimer?.cancel();
+    this.#stall.end();
     this.#feed.close();
     this.#outbox.close();
     this.#wake();
@@ -300,27 +310,19 @@ export class Connection {
 
   /** Nothing is dropped in silence: a peer that does not read for too long loses the connection, and everybody hears it. */
   #congested(): void {
-    const { maxQueuedBytes, stallGrace, clock } = this.#options;
-    if (this.#stallTimer === undefined) {
-      this.#congestions += 1;
-      this.#stallTimer = clock.setTimer(stallGrace, () => this.#stalled(), { background: true });
-    }
-    if (this.queuedBytes > 2 * maxQueuedBytes) this.#stalled();
+    if (this.#stall.begin()) this.#congestions += 1;
+    if (isTooMuch(this, this.#options.maxQueuedBytes)) this.#stalled();
   }
 
-  #stalled(): void {
+  readonly #stalled = (): void => {
     const { logger, maxQueuedBytes } = this.#options;
     const { queuedBytes } = this;
-    if (queuedBytes <= maxQueuedBytes) {
-      this.#stallTimer = undefined;
-      return;
-    }
     logger.error(
       { node: this.info.name, queuedBytes, maxQueuedBytes },
       `connection closed: ${this.info.name} does not take what is sent to it`,
     );
     this.#kill('stalled', new BeamishError('queue_full', `${queuedBytes} bytes were queued for ${this.info.name}`));
-  }
+  };
 
   // --- ticks ---
 

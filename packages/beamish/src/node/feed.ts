@@ -34,6 +34,7 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #lanes = new Lanes<Item>();
   #bytes = 0;
+  #largeBytes = 0;
   #scheduled = false;
   #closed = false;
 
@@ -49,6 +50,11 @@ export class Feed {
   /** Bytes that wait here, before the socket's queue. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Those of large signals among them. */
+  get largeBytes(): number {
+    return this.#largeBytes;
   }
 
   /** Sends a signal that is large, or while one is under way. */
@@ -79,11 +85,13 @@ export class Feed {
   close(): void {
     this.#closed = true;
     this.#lanes.clear();
-    this.#bytes = 0;
+    this.#bytes = this.#largeBytes = 0;
   }
 
   #add(signal: Signal, item: Item): void {
-    this.#bytes += item.encoded.length + OVERHEAD;
+    const bytes = item.encoded.length + OVERHEAD;
+    this.#bytes += bytes;
+    if (item.cut !== undefined) this.#largeBytes += bytes;
     this.#lanes.add(signal, item);
   }
 
@@ -115,7 +123,9 @@ export class Feed {
     const { encoded, cut } = next;
     const written = cut === undefined ? this.#writeSmall(encoded) : this.#writeFragment(cut);
     const done = cut === undefined || cut.id === 0;
-    this.#bytes -= written + (done ? OVERHEAD : 0);
+    const bytes = written + (done ? OVERHEAD : 0);
+    this.#bytes -= bytes;
+    if (cut !== undefined) this.#largeBytes -= bytes;
     this.#lanes.written(done);
     return written;
   }

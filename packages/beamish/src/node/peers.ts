@@ -10,6 +10,7 @@ import { ALIAS, CALLS } from './flags.ts';
 import type { HandshakeHost } from './handshake/host.ts';
 import type { HandshakeConfig, HandshakePeer } from './handshake/machine.ts';
 import { compareNodeNames } from './names.ts';
+import { checkRoom, isTooMuch } from './room.ts';
 import type { Refusals } from './refusals.ts';
 import type { NodeDownReason, NodeInfo } from './types.ts';
 import { keep, SignalEncoder } from './wire/packets.ts';
@@ -127,7 +128,8 @@ export class Peers implements Distribution {
 
   /**
    * Hands a signal to the connection, connecting first if need be.
-   * @throws BeamishError `term_not_encodable`, `term_too_large` when a message cannot be sent: its sender's mistake.
+   * @throws BeamishError `term_not_encodable`, `term_too_large` when a message cannot be sent: its sender's mistake;
+   * `queue_full` when a large one finds no room: its sender's to wait.
    */
   route(signal: Signal, nodeName: string): void {
     // OTP before UNLINK_ID wants no acknowledgement.
@@ -137,7 +139,10 @@ export class Peers implements Distribution {
     const leader = this.groupLeader;
     const defaulted = signal.type === 'spawnRequest' && signal.groupLeader === this.#options.anyone;
     const sent = defaulted && leader !== undefined ? { ...signal, groupLeader: leader } : signal;
-    const encoded = this.#encoder.encode(sent);
+    const { maxQueuedBytes } = this.#options;
+    const encoded = this.#encoder.encode(sent, (bytes) =>
+      checkRoom(bytes, connection ?? this.#attempts.get(nodeName), maxQueuedBytes, nodeName),
+    );
     if (connection !== undefined) {
       this.#send(connection, { encoded, signal });
       return;
@@ -148,8 +153,10 @@ export class Peers implements Distribution {
       return;
     }
     const cost = encoded.length + OVERHEAD;
-    if (attempt.refusedBytes === 0 && attempt.queuedBytes + cost <= 2 * this.#options.maxQueuedBytes) {
-      attempt.queuedBytes += cost;
+    const largeBytes = attempt.largeBytes + (encoded.rest === undefined ? 0 : cost);
+    const waiting = { queuedBytes: attempt.queuedBytes + cost, largeBytes };
+    if (attempt.refusedBytes === 0 && !isTooMuch(waiting, maxQueuedBytes)) {
+      Object.assign(attempt, waiting);
       attempt.queue.push({ encoded: keep(encoded), signal: withoutContent(signal) });
       return;
     }

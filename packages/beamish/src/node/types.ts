@@ -82,12 +82,13 @@ export interface NodeOptions {
   /** Milliseconds allowed for each step of connecting and of the handshake. @default 7000, as a BEAM */
   readonly setupTime?: number;
   /**
-   * Bytes that may wait for one peer. Above it for `stallGrace`, or above twice of it at any time, the connection is
-   * closed as stalled, with nodedown and an error in the log: nothing is dropped silently. A single message of more than
-   * twice of it is refused with `term_too_large`. @default 67108864 (64 MiB)
+   * Bytes that may wait for one peer; await `RemoteNode.drained` to stay below. Above it a peer that takes less than a 64th of it in
+   * `stallGrace` is closed as stalled, with nodedown and an error in the log: nothing is dropped silently. Above twice of it
+   * a large message (more than 256 KiB) is refused with `queue_full`, and with so many others (or, beside large ones, with as many as this)
+   * the connection is closed. A single message of more than twice of it is `term_too_large`. @default 67108864 (64 MiB)
    */
   readonly maxQueuedBytes?: number;
-  /** Milliseconds above `maxQueuedBytes` that are tolerated. @default 10000 */
+  /** Milliseconds above `maxQueuedBytes` for a peer that takes next to nothing. @default 10000 */
   readonly stallGrace?: number;
   /** The largest frame accepted from a peer, in bytes; a larger message must come in fragments. @default 67108864 (64 MiB) */
   readonly maxFrameBytes?: number;

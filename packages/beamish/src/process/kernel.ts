@@ -1,10 +1,10 @@
-import { BeamishError } from '../error/index.ts';
+import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Contract } from '../schema/index.ts';
 import { Pid, Reference, type Tuple, atom, isTuple, tuple } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Clock, Logger } from '../world/index.ts';
 import type { ProcessBehaviour } from './behaviour.ts';
-import { PendingCall } from './calls.ts';
+import { errorReply, PendingCall } from './calls.ts';
 import type { CallOptions } from './calls.ts';
 import { PROCESS_EXIT } from './diagnostics.ts';
 import type { ProcessExit } from './diagnostics.ts';
@@ -225,10 +225,18 @@ export class Kernel {
 
   sendAll(to: readonly Pid[], message: Term, from: Process): void {
     const shared = to.length > 1 ? {} : undefined;
+    let refused: BeamishError | undefined;
     for (const pid of to) {
-      if (this.isHere(pid.node)) this.findHere(pid)?.receive(message);
-      else this.route({ type: 'message', from: from.pid, to: pid, message, shared }, pid.node);
+      try {
+        if (this.isHere(pid.node)) this.findHere(pid)?.receive(message);
+        else this.route({ type: 'message', from: from.pid, to: pid, message, shared }, pid.node);
+      } catch (error) {
+        // One node has no room for it: the others get it.
+        if (!isBeamishError(error, 'queue_full')) throw error;
+        refused ??= error;
+      }
     }
+    if (refused !== undefined) throw refused;
   }
 
   cast(to: Destination | string | Via, request: Term, from: Process): void {
@@ -280,8 +288,18 @@ export class Kernel {
     return entry?.message === undefined ? undefined : entry.owner;
   }
 
-  /** gen:reply/2: to the alias when the tag names one, else to the caller's pid. */
+  /** gen:reply/2. One that finds no room on its way is no fault of the server's: the caller's call is refused. */
   reply(from: Tuple, reply: Term, by: Process): void {
+    try {
+      this.#reply(from, reply, by);
+    } catch (error) {
+      if (!isBeamishError(error, 'queue_full')) throw error;
+      this.#reply(from, errorReply(error), by);
+    }
+  }
+
+  /** To the alias when the tag names one, else to the caller's pid. */
+  #reply(from: Tuple, reply: Term, by: Process): void {
     const [pid, tag] = from.elements;
     const alias = aliasOf(tag);
     if (alias !== undefined) {

@@ -187,13 +187,17 @@ export class Runtime implements AsyncDisposable {
     return makeMultiRef<C>(this.#kernel, this.#kernel.root, nodes, name, options);
   }
 
-  /** Never fails; what nobody owns is dropped. @param from the sender that other nodes are told. Default `pid`. */
+  /**
+   * What nobody owns is dropped. @param from the sender that other nodes are told. Default `pid`.
+   * @throws BeamishError for another node only: `term_not_encodable`, `term_too_large`, `queue_full` for a large message
+   * beside too many that wait for it (`RemoteNode.drained`)
+   */
   send(to: Destination | string | Via, message: Term, from?: Pid): void {
     const sender = from === undefined ? undefined : this.#kernel.find(from);
     this.#kernel.send(to, message, sender ?? this.#kernel.root);
   }
 
-  /** As `send` to each of them, but the message is encoded once for all other nodes. */
+  /** As `send` to each of them, but the message is encoded once for all other nodes. `queue_full` comes after the others have it. */
   sendAll(to: readonly Pid[], message: Term, from?: Pid): void {
     const sender = from === undefined ? undefined : this.#kernel.find(from);
     this.#kernel.sendAll(to, message, sender ?? this.#kernel.root);

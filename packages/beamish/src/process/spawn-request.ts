@@ -90,20 +90,26 @@ export function requestSpawn(
       },
     };
     kernel.watch(entry);
-    const sent = kernel.route(
-      {
-        type: 'spawnRequest',
-        reference,
-        from,
-        groupLeader: options.groupLeader ?? kernel.root.pid,
-        module: atom(spawn.module),
-        function: atom(spawn.function),
-        arguments: spawn.arguments,
-        options: { link: options.link !== undefined, monitor: onDown !== undefined },
+    let sent: boolean;
+    try {
+      sent = kernel.route(
+        {
+          type: 'spawnRequest',
+          reference,
+          from,
+          groupLeader: options.groupLeader ?? kernel.root.pid,
+          module: atom(spawn.module),
+          function: atom(spawn.function),
+          arguments: spawn.arguments,
+          options: { link: options.link !== undefined, monitor: onDown !== undefined },
+          node,
+        },
         node,
-      },
-      node,
-    );
+      );
+    } catch (error) {
+      kernel.take(reference);
+      throw error;
+    }
     if (!sent) {
       fail('noconnection', `no connection to node ${node}`, { retryable: true });
       return;

@@ -1,4 +1,4 @@
-import { BeamishError } from '../error/index.ts';
+import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
 import { RefusedValues } from '../schema/index.ts';
 import type { OutputOf, StandardSchema } from '../schema/index.ts';
@@ -138,18 +138,17 @@ export class PubSub implements AsyncDisposable {
     return options.schema === undefined ? stream : new GuardedStream(stream, options.schema, this.#invalid);
   }
 
-  /** To every subscriber of the topic on every node. Returns before any of them is called. */
+  /**
+   * To every subscriber of the topic on every node. Returns before any of them is called.
+   * @throws BeamishError `queue_full` a node has no room for a large message (`RemoteNode.drained`): all others have it
+   */
   broadcast(topic: string, message: Term): void {
-    this.#open.broadcast(topic, message);
-    this.#broadcasts++;
-    this.#dispatch(topic, message, false);
+    this.#publish(topic, message);
   }
 
   /** As `broadcast`, leaving out one subscriber of this node. */
   broadcastFrom(subscription: Subscription, topic: string, message: Term): void {
-    this.#open.broadcast(topic, message);
-    this.#broadcasts++;
-    this.#dispatch(topic, message, false, subscription instanceof GuardedStream ? subscription.stream : subscription);
+    this.#publish(topic, message, subscription instanceof GuardedStream ? subscription.stream : subscription);
   }
 
   /** To the subscribers on this node only. */
@@ -225,6 +224,19 @@ export class PubSub implements AsyncDisposable {
     if (this.#stopped !== undefined) return;
     this.#received++;
     this.#dispatch(topic, message, true);
+  }
+
+  #publish(topic: string, message: Term, except?: Subscription): void {
+    let refused: BeamishError | undefined;
+    try {
+      this.#open.broadcast(topic, message);
+    } catch (error) {
+      if (!isBeamishError(error, 'queue_full')) throw error;
+      refused = error;
+    }
+    this.#broadcasts++;
+    this.#dispatch(topic, message, false, except);
+    if (refused !== undefined) throw refused;
   }
 
   #dispatch(topic: string, message: Term, now: boolean, except?: Subscription): void {

@@ -42,11 +42,12 @@ export class SignalEncoder {
   }
 
   /**
+   * @param admit throws when there is no room for a large signal of so many bytes
    * @returns bytes that are valid until the next call, unless the signal is large; `keep` copies them
-   * @throws BeamishError `term_not_encodable`, `term_too_large` for a message, which is its sender's mistake. The reason of
-   * an exit that cannot be encoded is replaced by a text of it: the exit itself must reach the others.
+   * @throws BeamishError `term_not_encodable`, `term_too_large` for a message, which is its sender's mistake; what `admit` throws.
+   * The reason of an exit that cannot be sent is replaced by a text of it: the exit itself must reach the others.
    */
-  encode(signal: Signal): EncodedSignal {
+  encode(signal: Signal, admit?: (bytes: number) => void): EncodedSignal {
     const out = this.#out;
     out.reset();
     try {
@@ -57,10 +58,11 @@ export class SignalEncoder {
       const { length } = out;
       const needs = neededFlags(signal);
       if (!out.segmented) return { bytes: out.bytes(), rest: undefined, length, split, needs };
+      admit?.(length);
       const [bytes, ...rest] = out.takeSegments();
       return { bytes: bytes as Uint8Array, rest, length, split, needs };
     } catch (error) {
-      if ('reason' in signal) return this.encode({ ...signal, reason: unencodable(signal.reason) });
+      if ('reason' in signal) return this.encode({ ...signal, reason: unsendable(signal.reason, error) });
       throw isBeamishError(error, 'term_too_large') ? withRemedy(error) : error;
     }
   }
@@ -78,14 +80,14 @@ function withRemedy(error: BeamishError): BeamishError {
   return new BeamishError('term_too_large', message, { details: error.details });
 }
 
-function unencodable(reason: Term): Term {
+function unsendable(reason: Term, error: unknown): Term {
   let text: string;
   try {
     text = formatTerm(reason).slice(0, 500).toWellFormed();
   } catch {
     text = 'a value that has no form on the wire';
   }
-  return tuple(atom('term_not_encodable'), text);
+  return tuple(atom(isBeamishError(error, 'queue_full') ? error.code : 'term_not_encodable'), text);
 }
 
 /**
