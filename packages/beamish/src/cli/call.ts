@@ -17,9 +17,9 @@ export async function call(argv: readonly string[]): Promise<number> {
   const [nodeName, name, method, ...rest] = positionals;
   if (nodeName === undefined || name === undefined || method === undefined)
     throw new UsageError('give NODE, NAME and METHOD');
-  hostOf(nodeName);
+  const host = hostOf(nodeName);
   const args = rest.map(argument);
-  await using node = await startToolNode(common, quietWorld());
+  await using node = await startToolNode(common, quietWorld(), host);
   const request = args.length === 0 ? atom(method) : tuple(atom(method), ...args);
   try {
     // Connecting says more about what is wrong than the call would.

@@ -41,7 +41,7 @@ async function ask(common: Common, host: string, names: readonly EpmdName[]): Pr
       const port = addresses.get(nodeName);
       return port === undefined ? undefined : { host, port };
     };
-    node = await startToolNode(common, quietWorld(), { resolve });
+    node = await startToolNode(common, quietWorld(), host, { resolve });
   } catch (error) {
     if (!isBeamishError(error, 'cookie_unreadable')) throw error;
     return names.map(({ name, port }) => ({

@@ -24,7 +24,8 @@ export const TLS_HELP = `  --tls-cert FILE    connect by TLS: the certificate, i
   --tls-ca FILE`;
 
 export const COMMON_HELP = `
-  --name NAME@HOST   the name under which this command joins (default: one of its own)
+  --name NAME@HOST   the name under which this command joins (default: one of its own;
+                     with TLS on the host of NODE, for which the certificate must be)
   --cookie COOKIE    default: the variable RELEASE_COOKIE, else ~/.erlang.cookie
   --epmd-port PORT   default: the variable ERL_EPMD_PORT, else 4369
 ${TLS_HELP}

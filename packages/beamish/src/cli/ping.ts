@@ -11,9 +11,9 @@ export async function ping(argv: readonly string[]): Promise<number> {
   const common = commonOf(values);
   const [nodeName, ...more] = positionals;
   if (nodeName === undefined || more.length > 0) throw new UsageError('give one NODE');
-  hostOf(nodeName);
+  const host = hostOf(nodeName);
   const world = quietWorld();
-  await using node = await startToolNode(common, world);
+  await using node = await startToolNode(common, world, host);
   const began = world.clock.monotonicTime();
   let reason = 'it does not answer';
   let ok = false;

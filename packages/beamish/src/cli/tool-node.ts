@@ -18,11 +18,19 @@ export function hostOf(nodeName: string): string {
   return parts.host;
 }
 
-/** A hidden node for the time of one command: it listens nowhere and registers nowhere, so nothing can clash. */
-export async function startToolNode(common: Common, world: World, extra: Partial<NodeOptions> = {}): Promise<Node> {
+/**
+ * A hidden node for the time of one command: it listens nowhere and registers nowhere, so nothing can clash.
+ * @param there the host of who is asked: by TLS it is this node's own too, for the certificate is that of a node there, as a rule
+ */
+export async function startToolNode(
+  common: Common,
+  world: World,
+  there: string,
+  extra: Partial<NodeOptions> = {},
+): Promise<Node> {
   const unique = `beamish-${process.pid}-${world.random.uint32().toString(36)}`;
   return await Node.start({
-    name: common.name ?? `${unique}@127.0.0.1`,
+    name: common.name ?? `${unique}@${common.tls === undefined ? '127.0.0.1' : there}`,
     cookie: await cookieOf(common, world),
     listen: false,
     hidden: true,

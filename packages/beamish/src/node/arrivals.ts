@@ -1,7 +1,8 @@
 import type { Clock, Random, Socket } from '../world/index.ts';
 import type { Connection } from './connection.ts';
+import type { DialOptions } from './dial.ts';
 import { HandshakeHost } from './handshake/host.ts';
-import type { HandshakeConfig, HandshakeDecision, HandshakePeer } from './handshake/machine.ts';
+import type { HandshakeConfig, HandshakeDecision, HandshakeFault, HandshakePeer } from './handshake/machine.ts';
 import type { Refusals } from './refusals.ts';
 
 export interface ArrivalsOptions {
@@ -14,6 +15,7 @@ export interface ArrivalsOptions {
   readonly config: () => HandshakeConfig;
   /** Whether a node of that name may connect at all. */
   readonly allows: (nodeName: string) => boolean;
+  readonly nameFault: DialOptions['nameFault'];
   /** The connection that stands already. */
   readonly connected: (nodeName: string) => Connection | undefined;
   readonly isDialling: (nodeName: string) => boolean;
@@ -109,12 +111,11 @@ export class Arrivals {
 
   /** Nothing is kept for the name, which is not proved: it is only noted with the connection. */
   #decide(arrival: Arrival, claimed: string, nameMe: boolean): HandshakeDecision {
-    const { allows, connected, keepsOwnDial, isDialling } = this.#options;
-    if (nameMe) {
-      const given = this.#newName(claimed);
-      return allows(given.name) ? given : { status: 'not_allowed' };
-    }
-    if (!allows(claimed)) return { status: 'not_allowed' };
+    const { connected, keepsOwnDial, isDialling } = this.#options;
+    const given = nameMe ? this.#newName(claimed) : undefined;
+    const fault = this.#fault(arrival.host.socket, given?.name ?? claimed);
+    if (fault !== undefined) return { status: 'not_allowed', fault };
+    if (given !== undefined) return given;
     const connection = connected(claimed);
     if (connection === undefined && keepsOwnDial(claimed)) return { status: 'nok' };
     arrival.name = claimed;
@@ -124,6 +125,13 @@ export class Arrivals {
     }
     // The own dial goes on until this one has proved who it is: the other side ends it with `nok`.
     return { status: isDialling(claimed) ? 'ok_simultaneous' : 'ok' };
+  }
+
+  #fault(socket: Socket, nodeName: string): HandshakeFault | undefined {
+    const { allows, nameFault } = this.#options;
+    if (!allows(nodeName)) return { cause: 'not_allowed', message: `${nodeName} is not allowed to connect` };
+    const message = nameFault(socket, nodeName);
+    return message === undefined ? undefined : { cause: 'certificate', message };
   }
 
   /** For a node that has only a host (protocols 2.6). */

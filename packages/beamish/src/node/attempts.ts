@@ -17,6 +17,7 @@ export interface AttemptsOptions {
   readonly name: string;
   readonly tls: () => TlsOptions | undefined;
   readonly setupTime: number;
+  readonly nameFault: DialOptions['nameFault'];
   readonly locate: DialOptions['locate'];
   readonly config: () => HandshakeConfig;
   readonly allows: (nodeName: string) => boolean;
@@ -183,13 +184,14 @@ export class Attempts {
     attempt.timer?.cancel();
     attempt.timer = undefined;
     attempt.paced = false;
-    const { world, tls, setupTime, locate, name, logger, refusals, config, established } = this.#options;
+    const { world, tls, setupTime, nameFault, locate, name, logger, refusals, config, established } = this.#options;
     attempt.dial = dial({
       world,
       nodeName,
       config: config(),
       tls: tls(),
       setupTime,
+      nameFault,
       locate,
       established,
       yielded: () => this.#yielded(nodeName, attempt),

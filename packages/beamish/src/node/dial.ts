@@ -11,6 +11,8 @@ export interface DialOptions {
   readonly config: HandshakeConfig;
   readonly tls: TlsOptions | undefined;
   readonly setupTime: number;
+  /** Why the other end of the socket cannot be a node of that name. */
+  readonly nameFault: (socket: Socket, nodeName: string) => string | undefined;
   /** Where the node listens. @throws BeamishError when that cannot be found out */
   readonly locate: (nodeName: string, signal: AbortSignal) => Promise<{ readonly host: string; readonly port: number }>;
   /** @returns the connection that takes the socket over */
@@ -43,6 +45,13 @@ export function dial(options: DialOptions): Dial {
         socket.destroy();
         return;
       }
+      const message = options.nameFault(socket, nodeName);
+      if (message !== undefined) {
+        socket.handle({ data() {}, close() {} });
+        socket.destroy();
+        options.refused(socket, { code: 'tls_failed', cause: 'certificate', message });
+        return;
+      }
       const own: HandshakeHost = new HandshakeHost({
         socket,
         clock: world.clock,
@@ -52,7 +61,7 @@ export function dial(options: DialOptions): Dial {
         setupTime,
         hooks: {
           // Only who is dialled is asked.
-          decide: () => ({ status: 'not_allowed' }),
+          decide: () => ({ status: 'nok' }),
           established: (peer, given) => options.established(socket, own, peer, given),
           yielded: options.yielded,
           failed: (failure) => options.refused(socket, failure),

@@ -14,6 +14,7 @@ export interface AskForName {
   readonly of: string;
   readonly refusals: Refusals;
   readonly tls: TlsMaterial | undefined;
+  readonly nameFault: DialOptions['nameFault'];
   readonly locate: DialOptions['locate'];
   /** Makes the node of that name. @returns the connection that takes the socket over: that on which the name came */
   readonly take: (given: GivenName, socket: Socket, host: HandshakeHost, peer: HandshakePeer) => Connection | undefined;
@@ -23,7 +24,7 @@ export interface AskForName {
  * Connects without a name and gets one (protocols 2.6): what `erl -name undefined@HOST` does.
  * @throws BeamishError as `Node.connect`
  */
-export function askForName({ settings, of, refusals, tls, locate, take }: AskForName): Promise<void> {
+export function askForName({ settings, of, refusals, tls, nameFault, locate, take }: AskForName): Promise<void> {
   const { world, parts, setupTime, cookieFor } = settings;
   return new Promise((resolve, reject) => {
     const nothing = (): void =>
@@ -40,6 +41,7 @@ export function askForName({ settings, of, refusals, tls, locate, take }: AskFor
       },
       tls: tls?.current,
       setupTime,
+      nameFault,
       locate,
       established: (socket, host, peer, given) => {
         const connection = given && take(given, socket, host, peer);

@@ -4,6 +4,7 @@ import type { GenServer, ServerOptions, ServerRef } from '../process/index.ts';
 import type { Callable, Contract } from '../schema/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Address, Listener, Logger, World } from '../world/index.ts';
+import { certificateCheck } from './certified.ts';
 import { NODE_DOWN, NODE_UP, type NodeDown, type NodeUp } from './diagnostics.ts';
 import type { Registration } from './epmd/registration.ts';
 import { CALLS, OWN_FLAGS, PROGRESS, PUBLISHED } from './flags.ts';
@@ -110,6 +111,7 @@ export class Node implements AsyncDisposable {
       of,
       refusals,
       tls,
+      nameFault: certificateCheck(settings.verifyNames, tls),
       locate: (nodeName, signal) => locate(settings, nodeName, signal),
       take: ({ name, creation }, socket, host, peer) => {
         const own = { ...settings, name };
@@ -150,6 +152,7 @@ export class Node implements AsyncDisposable {
       stallGrace: settings.stallGrace,
       maxPending: settings.maxPending,
       allows: (nodeName) => allows(settings, nodeName, refusals),
+      nameFault: certificateCheck(settings.verifyNames, tls),
       anyone: this.runtime.pid,
       locate: (nodeName, signal) => locate(settings, nodeName, signal),
       receiver: this.runtime,

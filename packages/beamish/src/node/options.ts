@@ -23,6 +23,7 @@ export interface Settings {
   readonly epmd: EpmdSettings | undefined;
   readonly resolve: (nodeName: string) => Address | undefined | Promise<Address | undefined>;
   readonly tls: TlsFiles | TlsOptions | undefined;
+  readonly verifyNames: boolean;
   readonly tickTime: number;
   readonly setupTime: number;
   readonly maxQueuedBytes: number;
@@ -77,6 +78,7 @@ export function settingsOf(options: NodeOptions): Settings {
     epmd: options.epmd === false ? undefined : epmdOf(options.epmd ?? {}, faults),
     resolve: options.resolve ?? (() => undefined),
     tls: options.tls,
+    verifyNames: options.verifyNames ?? verifiesPeers(options.tls),
     // Below this a busy event loop alone drops nodes.
     tickTime: number('tickTime', 60_000, 100, 86_400_000),
     setupTime: number('setupTime', 7000, 10, 600_000),
@@ -90,6 +92,9 @@ export function settingsOf(options: NodeOptions): Settings {
   faults.push(...namelessFaults(options, parts));
   if (options.tls !== undefined && !hasCertificate(options.tls)) {
     faults.push('tls: needs certFile, keyFile and caFile, or cert and key');
+  }
+  if (options.verifyNames === true && !verifiesPeers(options.tls)) {
+    faults.push('verifyNames: there are no certificates to verify names with: give tls, without verifyPeer: false');
   }
   if (settings.listen && options.tls === undefined && options.plaintext !== true && !isLoopback(host)) {
     faults.push(
@@ -135,6 +140,10 @@ function hasCertificate(tls: TlsFiles | TlsOptions): boolean {
   return 'certFile' in tls
     ? [tls.certFile, tls.keyFile, tls.caFile].every((path) => typeof path === 'string' && path !== '')
     : tls.cert !== undefined && tls.key !== undefined;
+}
+
+function verifiesPeers(tls: NodeOptions['tls']): boolean {
+  return tls !== undefined && tls.verifyPeer !== false;
 }
 
 /** Erlang's own rule for names that it starts under; other nodes may have names with other characters. */

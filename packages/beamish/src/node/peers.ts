@@ -33,6 +33,7 @@ export interface PeersOptions {
   readonly maxPending: number;
   /** Whether this node may be connected to that one. Never throws. */
   readonly allows: (nodeName: string) => boolean;
+  readonly nameFault: DialOptions['nameFault'];
   /** The sender of messages that have none. */
   readonly anyone: Pid;
   readonly locate: DialOptions['locate'];
@@ -75,7 +76,7 @@ export class Peers implements Distribution {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#encoder = new SignalEncoder(options.anyone, 2 * options.maxQueuedBytes);
-    const { world, logger, refusals, name, tls, setupTime, locate, maxPending, allows } = options;
+    const { world, logger, refusals, name, tls, setupTime, locate, maxPending, allows, nameFault } = options;
     const config = (): HandshakeConfig => this.#config();
     this.#attempts = new Attempts({
       world,
@@ -87,6 +88,7 @@ export class Peers implements Distribution {
       locate,
       config,
       allows,
+      nameFault,
       isArriving: (nodeName) => this.#arrivals.has(nodeName),
       established: (socket, host, peer) => this.#admit(socket, host, peer, 'out', undefined),
       lost: (nodeName, { queuedBytes, refusedBytes }) => {
@@ -103,6 +105,7 @@ export class Peers implements Distribution {
       maxPending,
       config,
       allows: (nodeName) => nodeName !== name && allows(nodeName),
+      nameFault,
       connected: (nodeName) => this.#connections.get(nodeName),
       isDialling: (nodeName) => this.#attempts.isDialling(nodeName),
       keepsOwnDial: (nodeName) => this.#keepsOwnDial(nodeName),

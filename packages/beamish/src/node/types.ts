@@ -42,7 +42,7 @@ export interface NodeOptions {
   readonly cookies?: Readonly<Record<string, string>>;
   /**
    * The only nodes that may connect to this one or be connected to, as with `net_kernel:allow/1`; others are answered
-   * `not_allowed`. The cookie proves that a node is one of the cluster, and not which: only TLS certificates could.
+   * `not_allowed`. The cookie proves that a node is one of the cluster, and not which: that takes `tls`, see `verifyNames`.
    * @default all nodes with the cookie
    */
   readonly allow?: WhichNodes;
@@ -69,6 +69,12 @@ export interface NodeOptions {
    * change; see docs/security.md for how to make them.
    */
   readonly tls?: TlsFiles | TlsOptions;
+  /**
+   * With `tls`: whether a node's certificate must be for the host of its name, in both directions, and for its name if it holds
+   * such (`dirName` with a common name). With false a certificate proves that a node is of the cluster, and not which. With
+   * `tls.serverName` all certificates must be for that name, and the host counts for nothing. @default true
+   */
+  readonly verifyNames?: boolean;
   /**
    * True: listen without TLS where other machines reach it. Whoever is on the way then reads and changes everything, so
    * say it only on a network that is trusted or encrypts by itself. Loopback addresses need no such word. @default false
@@ -168,8 +174,8 @@ export interface PeerStatistics {
 }
 
 /**
- * Why something was refused: a connection, or a call by a connected node of what is `not_exposed`, or is exposed to others
- * (`not_permitted`).
+ * Why something was refused: a connection (`certificate`: it is not for the name of the node), or a call by a connected node of
+ * what is `not_exposed`, or is exposed to others (`not_permitted`).
  */
 export type RefusalCause =
   | 'cookie'
@@ -179,6 +185,7 @@ export type RefusalCause =
   | 'timeout'
   | 'limit'
   | 'tls'
+  | 'certificate'
   | 'closed'
   | 'simultaneous'
   | 'alive'

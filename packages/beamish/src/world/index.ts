@@ -12,6 +12,7 @@ export type {
   DatagramSocket,
   ListenOptions,
   Listener,
+  PeerCertificate,
   Network,
   ResolveOptions,
   Socket,

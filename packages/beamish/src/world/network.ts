@@ -35,8 +35,20 @@ export interface SocketHandler {
   close(error?: Error): void;
 }
 
+/** What the other side of a TLS connection has shown, issued by an authority that this side trusts. */
+export interface PeerCertificate {
+  /** For messages: the subject and all names, on one line. */
+  readonly title: string;
+  /** Whether it is for that host: DNS names, with wildcards, and IP addresses (RFC 6125). */
+  isFor(host: string): boolean;
+  /** The common names among its subject alternative names (`dirName`). Erlang takes them for names of nodes. */
+  readonly commonNames: readonly string[];
+}
+
 /** A connected byte stream (TCP, or TLS after its handshake). */
 export interface Socket {
+  /** Absent without TLS, and when the other side showed none or none that is trusted. */
+  readonly certificate?: PeerCertificate | undefined;
   readonly local: Address;
   readonly remote: Address;
   handle(handler: SocketHandler): void;

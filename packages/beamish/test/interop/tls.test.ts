@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temp.ts';
+import { Authority } from '../world/certificates.ts';
 import { Beam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'openssl'), timeout: 120_000 };
@@ -205,5 +206,61 @@ test(
     assert.equal(await a.node.at('young@127.0.0.1').ping(), true);
     await assert.rejects(a.node.connect('old@127.0.0.1'), code('tls_failed', 'handshake_failed'));
     assert.equal(await old.eval(`net_adm:ping('a@127.0.0.1')`), 'pang');
+  },
+);
+
+test(
+  row(
+    '14',
+    'erl and us',
+    'a certificate is for the nodes of its hosts, and of its names if it has such: checked by both, both ways',
+  ),
+  options,
+  async (t) => {
+    await using directory = await temporaryDirectory();
+    const authority = new Authority();
+    t.after(() => authority.dispose());
+    const HERE = ['IP:127.0.0.1', 'DNS:127.0.0.1'];
+    let made = 0;
+    const side = async (
+      names: readonly string[],
+    ): Promise<{ tls: TlsOptions; file(kind: 'ca' | 'cert' | 'key'): string }> => {
+      const tls = { ...authority.issue(names), ca: authority.ca };
+      const number = ++made;
+      const file = (kind: string): string => directory.file(`names${number}-${kind}.pem`);
+      for (const kind of ['ca', 'cert', 'key'] as const) await writeFile(file(kind), tls[kind]);
+      return { tls, file };
+    };
+    const cluster = await testCluster(t);
+    const { tls } = await side(HERE);
+    const a = await cluster.start('a@127.0.0.1', { cookie, tls });
+    const start = async (name: string, names: readonly string[]): Promise<Beam> => {
+      const args = await beamOptions(directory, name, await side(names));
+      return await Beam.start({ name: `${name}@127.0.0.1`, cookie, epmdPort: cluster.epmdPort, t, args });
+    };
+    const ping = `net_adm:ping('a@127.0.0.1')`;
+    const [right, named, elsewhere, misnamed] = await Promise.all([
+      start('right', HERE),
+      start('named', [...HERE, 'CN:named']),
+      start('elsewhere', ['DNS:other.test', 'IP:127.0.0.9']),
+      start('misnamed', [...HERE, 'CN:named']),
+    ]);
+    for (const beam of [right, named]) assert.equal(await beam.eval(ping), 'pong');
+    for (const beam of [elsewhere, misnamed]) {
+      const before = a.node.statistics().refused.certificate ?? 0;
+      assert.equal(await beam.eval(ping), 'pang');
+      assert.equal(a.node.statistics().refused.certificate, before + 1);
+    }
+    await assert.rejects(a.node.connect('elsewhere@127.0.0.1'), code('tls_failed'));
+    await assert.rejects(a.node.connect('misnamed@127.0.0.1'), code('tls_failed'));
+    a.node.disconnect('named@127.0.0.1');
+    await a.node.connect('named@127.0.0.1');
+    // It looks at ours in the same way, once it is told who may come (`allowed_nodes/3` of inet_tls_dist).
+    assert.equal(await right.eval(`net_kernel:allow(['b@127.0.0.1', 'evil@127.0.0.1'])`), 'ok');
+    const b = await cluster.start('b@127.0.0.1', { cookie, tls });
+    await b.node.connect('right@127.0.0.1');
+    const evil = await cluster.start('evil@127.0.0.1', { cookie, tls: (await side(['DNS:other.test'])).tls });
+    await assert.rejects(evil.node.connect('right@127.0.0.1'), code('handshake_failed'));
+    assert.equal(await b.node.at('right@127.0.0.1').ping(), true);
   },
 );

@@ -31,6 +31,8 @@ function config(name: string, fields: Partial<HandshakeConfig> & { cookie?: stri
   return { name, flags: OWN_FLAGS, creation: 77, challenge: 0xfedcba98, cookieFor: () => cookie, ...fields };
 }
 
+const NOT_ALLOWED = { status: 'not_allowed', fault: { cause: 'not_allowed', message: 'no' } } as const;
+
 interface Outcome {
   readonly transcript: string[];
   readonly initiator: HandshakeEffect | undefined;
@@ -105,7 +107,7 @@ test('every status', () => {
     [{ status: 'ok_simultaneous' }, 'established', 'established'],
     [{ status: 'alive' }, 'established', 'established'],
     [{ status: 'nok' }, 'yield', 'handshake_failed/simultaneous'],
-    [{ status: 'not_allowed' }, 'handshake_failed/not_allowed', 'handshake_failed/not_allowed'],
+    [NOT_ALLOWED, 'handshake_failed/not_allowed', 'handshake_failed/not_allowed'],
     // Only who asked for a name may be given one.
     [{ status: 'named', name: 'x@h', creation: 1 }, 'handshake_failed/garbage', 'handshake_failed/closed'],
   ];
@@ -140,7 +142,7 @@ test('who asks for a name takes no other answer, and no name that is none', () =
     [{ status: 'ok_simultaneous' }, 'handshake_failed/bad_name'],
     [{ status: 'named', name: 'no host', creation: 1 }, 'handshake_failed/garbage'],
     [{ status: 'named', name: '', creation: 1 }, 'handshake_failed/garbage'],
-    [{ status: 'not_allowed' }, 'handshake_failed/not_allowed'],
+    [NOT_ALLOWED, 'handshake_failed/not_allowed'],
   ];
   for (const [answer, outcome] of answers) {
     const [, effects] = stepHandshake(a, initiate(a, 'b@h')[0], { type: 'message', body: encodeStatus(answer) });

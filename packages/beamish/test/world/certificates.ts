@@ -26,14 +26,27 @@ export class Authority {
     this.ca = this.#read('ca.pem');
   }
 
-  /** @param names subject alternative names, `DNS:x` or `IP:x`. @param options.expired since yesterday */
-  issue(names: readonly string[], options: { readonly expired?: boolean } = {}): Certificate {
+  /**
+   * @param names subject alternative names, `DNS:x` or `IP:x`; `CN:x` is a directory name
+   * @param options.expired since yesterday
+   * @param options.commonName of the subject
+   */
+  issue(
+    names: readonly string[],
+    options: { readonly expired?: boolean; readonly commonName?: string } = {},
+  ): Certificate {
     const name = `c${++this.#made}`;
+    const alternatives = names.map((each, index) => (each.startsWith('CN:') ? `dirName:d${index}` : each));
+    const directories = names.map((each, index) =>
+      each.startsWith('CN:') ? `[d${index}]\nCN=${each.slice(3)}\n` : '',
+    );
+    const alternativeNames = names.length === 0 ? '' : `subjectAltName=${alternatives.join(',')}\n`;
     writeFileSync(
       join(this.#directory, 'ext'),
-      `subjectAltName=${names.join(',')}\nextendedKeyUsage=serverAuth,clientAuth\n`,
+      `${alternativeNames}extendedKeyUsage=serverAuth,clientAuth\n${directories.join('')}`,
     );
-    this.#openssl('req', '-new', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    const subject = `/CN=${options.commonName ?? name}`;
+    this.#openssl('req', '-new', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
     this.#openssl(
       ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
       ...['-out', `${name}.pem`, '-extfile', 'ext', ...days(options.expired)],

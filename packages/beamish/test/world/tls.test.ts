@@ -107,6 +107,30 @@ suite('TLS', skipUnless('openssl'), () => {
     assert.deepEqual(warnings, [], 'DEP0123: an IP address as server name');
   });
 
+  test('what the other side has shown: to who verified it', async (t) => {
+    const named = authority.issue(['DNS:*.beamish.test', 'CN:web', 'IP:127.0.0.7'], { commonName: 'shown' });
+    const served = await serve(t, { ...server, ca: authority.ca });
+    const near = await dialled(t, dial(served, { ...named, ca: authority.ca }));
+    await eventually(() => served.accepted.length === 1);
+    const shown = served.accepted[0]?.certificate;
+    assert.ok(shown !== undefined);
+    assert.match(shown.title, /^CN=shown \(DNS:\*\.beamish\.test, DirName:CN=web, IP Address:127\.0\.0\.7\)$/);
+    assert.deepEqual(shown.commonNames, ['web']);
+    const hosts = ['a.beamish.test', '127.0.0.7', 'beamish.test', 'a.b.beamish.test', '127.0.0.1', 'shown', 'web', ''];
+    assert.deepEqual(
+      hosts.filter((host) => shown.isFor(host)),
+      ['a.beamish.test', '127.0.0.7'],
+    );
+    assert.ok(near.certificate?.isFor('127.0.0.1'));
+    const unverified = await dialled(t, dial(served, { ...named, verifyPeer: false }));
+    assert.equal(unverified.certificate, undefined);
+    const open = await serve(t, { ...server, ca: authority.ca, verifyPeer: false });
+    const anybody = await dialled(t, dial(open, { ca: authority.ca }));
+    await eventually(() => open.accepted.length === 1);
+    assert.equal(open.accepted[0]?.certificate, undefined);
+    assert.equal(anybody.certificate?.isFor('127.0.0.1'), true);
+  });
+
   test('serverName is what the certificate must carry, in place of the address dialled', async (t) => {
     const served = await serve(t, { ...server, ca: authority.ca, verifyPeer: false });
     await dialled(t, dial(served, { ca: authority.ca, serverName: 'beamish.test' }));

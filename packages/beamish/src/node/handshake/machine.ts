@@ -47,7 +47,9 @@ export interface GivenName {
 
 /** What a host decides about a node that wants to connect (protocols 2.3). */
 export type HandshakeDecision =
-  | { readonly status: 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive' }
+  | { readonly status: 'ok' | 'ok_simultaneous' | 'nok' | 'alive' }
+  /** `fault`: why, for this side's log; the peer is told the status only. */
+  | { readonly status: 'not_allowed'; readonly fault: HandshakeFault }
   | { readonly status: 'named'; readonly name: string; readonly creation: number };
 
 export type HandshakeInput =
@@ -59,10 +61,13 @@ export type HandshakeInput =
   /** Nothing came for the setup time. */
   | { readonly type: 'timeout' };
 
-export interface HandshakeFailure {
-  readonly code: BeamishErrorCode;
+export interface HandshakeFault {
   readonly cause: RefusalCause;
   readonly message: string;
+}
+
+export interface HandshakeFailure extends HandshakeFault {
+  readonly code: BeamishErrorCode;
   /** The name of the node that was there in place of the one dialled. */
   readonly actual?: string;
 }
@@ -99,6 +104,8 @@ export type HandshakeState =
 type Step = [HandshakeState, HandshakeEffect[]];
 
 const OVER: HandshakeState = { step: 'over' };
+
+const SIMULTANEOUS: HandshakeFault = { cause: 'simultaneous', message: "this node's own dial is the one that stays" };
 
 /** The side that dials `expected`. */
 export function initiate(config: HandshakeConfig, expected: string): Step {
@@ -226,12 +233,15 @@ function decided(config: HandshakeConfig, peer: Peer, decision: HandshakeDecisio
     case 'alive':
       return [{ step: 'alive', peer }, [status]];
     case 'nok':
-    case 'not_allowed': {
-      const cause = decision.status === 'nok' ? 'simultaneous' : 'not_allowed';
-      const [state, effects] = fail('handshake_failed', cause, `the node was answered ${decision.status}`);
-      return [state, [status, ...effects]];
-    }
+      return refused(status, SIMULTANEOUS);
+    case 'not_allowed':
+      return refused(status, decision.fault);
   }
+}
+
+function refused(status: HandshakeEffect, { cause, message }: HandshakeFault): Step {
+  const [state, effects] = fail('handshake_failed', cause, message);
+  return [state, [status, ...effects]];
 }
 
 function challenge(config: HandshakeConfig, peer: Peer, ...before: HandshakeEffect[]): Step {

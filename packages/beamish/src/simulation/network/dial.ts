@@ -1,5 +1,5 @@
 import { BeamishError } from '../../error/index.ts';
-import type { ConnectOptions, Socket, Timer } from '../../world/index.ts';
+import type { ConnectOptions, PeerCertificate, Socket, Timer } from '../../world/index.ts';
 import type { Host } from '../host.ts';
 import type { Life } from '../life.ts';
 import { failure, isAddress, type Listening } from './common.ts';
@@ -121,7 +121,10 @@ export class Dial {
           far.handle({ data() {}, close() {} });
           far.destroy();
           if (secure) listening.options.onRefused?.(failure('tls_failed', 'TLS handshake: what came is no TLS'), local);
-        } else if (there.network.listening.has(listening)) listening.onConnection(far);
+          return;
+        }
+        if (secure) far.certificate = certificateOf(host);
+        if (there.network.listening.has(listening)) listening.onConnection(far);
         else {
           far.handle({ data() {}, close() {} });
           far.destroy();
@@ -140,10 +143,13 @@ export class Dial {
       });
     };
     if (this.#options.tls === undefined) ready();
-    else this.#secure(near, listening, ready);
+    else {
+      near.certificate = certificateOf(there.host);
+      this.#secure(near, listening, ready);
+    }
   }
 
-  /** A TLS handshake costs two more round trips. Certificates are not looked at: both sides must want TLS, no more. */
+  /** A TLS handshake costs two more round trips. Both sides must want TLS, no more: what each shows is for its host. */
   #secure(near: Stream, listening: Listening, ready: () => void): void {
     const { host } = this.#life;
     const { scheduler, fabric } = host.simulation;
@@ -166,4 +172,9 @@ export class Dial {
     this.#timer?.cancel();
     this.#options.signal?.removeEventListener('abort', this.#abort);
   }
+}
+
+function certificateOf({ name, address }: Host): PeerCertificate {
+  const isFor = (host: string): boolean => host === name || host === address || /^(127\.|localhost$)/.test(host);
+  return { title: `the simulated host ${name}`, isFor, commonNames: [] };
 }

@@ -1,4 +1,4 @@
-import type { Address, Socket, SocketHandler } from '../../world/index.ts';
+import type { Address, PeerCertificate, Socket, SocketHandler } from '../../world/index.ts';
 import type { Host } from '../host.ts';
 import type { Life } from '../life.ts';
 
@@ -29,6 +29,7 @@ export class Stream implements Socket {
   readonly life: Life;
   readonly #kernel: number;
   peer!: Stream;
+  certificate: PeerCertificate | undefined;
   #handler: SocketHandler | undefined;
   // receiving
   readonly #inbox: Uint8Array[] = [];

@@ -1,5 +1,6 @@
 import type { Socket as NodeSocket } from 'node:net';
-import type { Address, Socket, SocketHandler } from '../network.ts';
+import type { Address, PeerCertificate, Socket, SocketHandler } from '../network.ts';
+import { certificateOf } from './tls.ts';
 
 /** A TCP or TLS stream behind the `Socket` interface. A write leaves at once: who writes small pieces gathers them. */
 export class RealSocket implements Socket {
@@ -37,6 +38,10 @@ export class RealSocket implements Socket {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return false;
     return socket.write(chunk);
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return certificateOf(this.#socket);
   }
 
   get bufferedBytes(): number {

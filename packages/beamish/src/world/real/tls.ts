@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import type { ConnectionOptions, SecureContextOptions, TLSSocket, TlsOptions as NodeTls } from 'node:tls';
 import { BeamishError } from '../../error/index.ts';
-import type { Address, TlsOptions } from '../network.ts';
+import type { Address, PeerCertificate, TlsOptions } from '../network.ts';
 import { nodeTls } from './seldom.ts';
 
 /** Node takes PEM only, text or bytes; DER bytes (they begin with a SEQUENCE) are put into PEM's clothes. */
@@ -107,6 +107,33 @@ export function refusal(error: Error, socket: TLSSocket): Error {
       code: 'ERR_TLS_PEER',
     },
   );
+}
+
+/** What the peer was verified by; undefined without TLS, and for a peer that was not verified. */
+export function certificateOf(socket: Socket): PeerCertificate | undefined {
+  const { authorized, getPeerX509Certificate } = socket as Partial<TLSSocket>;
+  const certificate = authorized === true ? getPeerX509Certificate?.call(socket as TLSSocket) : undefined;
+  if (certificate === undefined) return undefined;
+  const { subject, subjectAltName = '' } = certificate;
+  return {
+    title: `${subject.replaceAll('\n', ', ')} (${subjectAltName === '' ? 'no other names' : subjectAltName})`,
+    // The same rule as when this side dials.
+    isFor: (host) => nodeTls().checkServerIdentity(host, certificate.toLegacyObject()) === undefined,
+    commonNames: commonNames(subjectAltName),
+  };
+}
+
+/** One alternative name in Node's text for all of them: what holds a comma is a JSON string there. */
+const ALTERNATIVE = /([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/gy;
+
+/** Of each directory name the common name; '' for one that would need unquoting, so that it is nobody's. */
+function commonNames(alternatives: string): string[] {
+  return Array.from(alternatives.matchAll(ALTERNATIVE)).flatMap(([, kind, value = '']) => {
+    if (kind !== 'DirName') return [];
+    const text = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    const names = text.split(/(?<!\\),/).filter((attribute) => attribute.startsWith('CN='));
+    return names.map((attribute) => /^CN=([^\\+]+)$/.exec(attribute)?.[1] ?? '');
+  });
 }
 
 /** The TCP socket under a TLS one. Node has no public name for it. */

@@ -15,7 +15,7 @@ const DECISIONS: readonly HandshakeDecision[] = [
   { status: 'alive' },
   { status: 'named', name: PEER, creation: 9 },
   { status: 'nok' },
-  { status: 'not_allowed' },
+  { status: 'not_allowed', fault: { cause: 'certificate', message: 'it is for another' } },
 ];
 const WAIT = 255;
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
