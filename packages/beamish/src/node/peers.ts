@@ -189,11 +189,11 @@ export class Peers implements Distribution {
       'not sent: the node does not know this kind of signal',
     );
     if (signal.type !== 'spawnRequest') return;
-    const { reference, from: to } = signal;
+    const { reference, from: to, node } = signal;
     this.#options.world.clock.defer(() =>
       this.#options.receiver.receive(
-        { type: 'spawnReply', reference, to, link: false, monitor: false, result: atom('notsup') },
-        connection.info.name,
+        { type: 'spawnReply', node, reference, to, link: false, monitor: false, result: atom('notsup') },
+        node,
       ),
     );
   }

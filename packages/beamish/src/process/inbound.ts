@@ -80,6 +80,8 @@ export function receiveSignal(
     case 'spawnReply': {
       const number = kernel.references.numberOf(signal.reference);
       const entry = number === undefined ? undefined : kernel.references.get(number);
+      // only the node that was asked can answer
+      if (entry !== undefined && entry.to?.node !== signal.node) return;
       if (signal.link && signal.result instanceof Pid) linkSpawned(kernel, signal.to, signal.result, entry);
       entry?.spawned?.(signal.result);
       return;
@@ -120,7 +122,7 @@ function spawn(kernel: Kernel, request: SpawnRequestSignal, handler: SpawnReques
   const monitor = options.monitor && process !== undefined;
   if (link) process.links.linked(from);
   if (monitor) kernel.remoteWatches.add(process, from, reference, process.pid, false);
-  kernel.route({ type: 'spawnReply', reference, to: from, link, monitor, result }, from.node);
+  kernel.route({ type: 'spawnReply', node: kernel.nodeName, reference, to: from, link, monitor, result }, from.node);
 }
 
 /** Our side of a link that the other node has made; who asked may have ended since, or given the request up. */

@@ -85,6 +85,8 @@ export type Signal =
     }
   | {
       readonly type: 'spawnReply';
+      /** The one that was asked; not on the wire. */
+      readonly node: string;
       readonly reference: Reference;
       readonly to: Pid;
       readonly link: boolean;

@@ -6,13 +6,14 @@ import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
 import { OWN_FLAGS } from '../../src/node/flags.ts';
 import type { Term } from '../../src/term/index.ts';
-import { Pid, Reference, atom, charlist, encode, formatTerm, tuple } from '../../src/term/index.ts';
+import { Pid, Reference, atom, charlist, decode, encode, formatTerm, tuple } from '../../src/term/index.ts';
 import { testCluster } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
 import { Beam } from './fixtures/beam.ts';
 import { startProxy } from './fixtures/proxy.ts';
+import { lies } from './fixtures/lies.ts';
 import { RAW, Raw, frame, startBeam } from './fixtures/raw.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
@@ -64,6 +65,32 @@ test(
       connection.send(toSink, { term: 'well-formed' });
       assert.equal(await beam.eval(`length(nodes(hidden))`), '1', what);
       connection.peer.send(bytes);
+      await eventually(() => connection.peer.closed, { describe: `${what} closes it` });
+      await eventually(async () => (await beam.eval('nodes(hidden)')) === '[]');
+    }
+  },
+);
+
+test(
+  row(
+    '3.4 3.6',
+    'us to erl',
+    'a signal from a process of a third node, or to one, ends the connection of a BEAM, as ours',
+  ),
+  options,
+  async (t) => {
+    const { beam, port } = await startBeam(t);
+    const init = await beam.eval('binary_to_list(term_to_binary(whereis(init)))');
+    const to = decode(Uint8Array.from(JSON.parse(init) as number[])) as Pid;
+    const own = new Pid(RAW, 1, 0, 5);
+    for (const { what, control, payload, beam: ends } of lies({
+      own,
+      to,
+      reference: new Reference(beam.name, to.creation, [1, 2, 3]),
+    })) {
+      if (!ends) continue;
+      const connection = await Raw.connect(t, { name: beam.name, port }, OWN_FLAGS);
+      connection.send(control, payload);
       await eventually(() => connection.peer.closed, { describe: `${what} closes it` });
       await eventually(async () => (await beam.eval('nodes(hidden)')) === '[]');
     }

@@ -48,6 +48,9 @@ function carry(signals: readonly Signal[], header: boolean, fragments: boolean, 
   return read;
 }
 
+/** A reference of this node. */
+const asked = new Reference(own, 4, [1, 2, 3]);
+
 const signals: Signal[] = [
   { type: 'message', from, to, message: { hello: [1, 2.5, null, undefined] } },
   { type: 'message', from, to: reference, message: 'to an alias' },
@@ -55,7 +58,7 @@ const signals: Signal[] = [
   { type: 'message', from: undefined, to, message: 'from nobody' },
   { type: 'call', from, to, reference, request: tuple(atom('add'), 1) },
   { type: 'call', from, to: named, reference, request: atom('value') },
-  { type: 'reply', node: peer, to: new Reference(own, 4, [1, 2, 3]), reply: { total: 2 } },
+  { type: 'reply', node: peer, to: asked, reply: { total: 2 } },
   { type: 'link', from, to },
   { type: 'unlink', from, to, id: 2n ** 63n },
   { type: 'unlinkAck', from, to, id: 1n },
@@ -81,8 +84,8 @@ const signals: Signal[] = [
     options: { link: true, monitor: true },
     node: own,
   },
-  { type: 'spawnReply', reference, to, link: true, monitor: false, result: from },
-  { type: 'spawnReply', reference, to, link: false, monitor: true, result: atom('notsup') },
+  { type: 'spawnReply', node: peer, reference: asked, to, link: true, monitor: false, result: from },
+  { type: 'spawnReply', node: peer, reference: asked, to, link: false, monitor: true, result: atom('notsup') },
 ];
 
 test('every signal, in each form, arrives as it was', () => {
@@ -179,8 +182,8 @@ test('variants with a trace token, and those before payloads (protocols 3.4)', (
     [tuple(4, from, to), { type: 'unlink', from, to, id: 0n }],
     [tuple(21, from, to, reference, 'why'), { type: 'monitorExit', from, to, reference, reason: 'why' }],
     [
-      tuple(32, reference, to, 3, from, token),
-      { type: 'spawnReply', reference, to, link: true, monitor: true, result: from },
+      tuple(32, asked, to, 3, from, token),
+      { type: 'spawnReply', node: peer, reference: asked, to, link: true, monitor: true, result: from },
     ],
     // ALTACT_SIG_SEND: 1 priority, 2 token, 4 alias, 8 name, 16 exit; what is not known is left alone.
     [tuple(37, 0, from, to), { type: 'message', from, to, message: 'payload' }],

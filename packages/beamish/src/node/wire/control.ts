@@ -126,7 +126,8 @@ export interface Ends {
 
 /**
  * The signal that a control message is. `payload` reads the term that follows; it is called only for messages that have one.
- * @throws BeamishError `frame_malformed`: unknown operation, wrong shape, or a sender that is not of the peer's node
+ * @throws BeamishError `frame_malformed`: unknown operation, wrong shape, a sender that is not of the peer's node or a
+ * receiver that is not of this one, where a BEAM looks at them
  */
 export function readSignal(control: Term, payload: () => Term, ends: Ends): Signal {
   if (!isTuple(control)) return malformed('a control message that is no tuple');
@@ -134,7 +135,7 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
   const op = control.elements[0];
   switch (op) {
     case 1:
-      return { type: 'link', from: fields.sender(1), to: fields.pid(2, 3) };
+      return { type: 'link', from: fields.sender(1), to: fields.receiver(2, 3) };
     case 2:
     case 12:
       return { type: 'message', from: undefined, to: fields.pid(2, op === 2 ? 3 : 4), message: payload() };
@@ -153,26 +154,26 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
     case 34:
       return { type: 'message', from: fields.pid(1), to: fields.reference(2, op === 33 ? 3 : 4), message: payload() };
     case 3:
-      return { type: 'linkExit', from: fields.sender(1), to: fields.pid(2, 4), reason: fields.term(3) };
+      return { type: 'linkExit', from: fields.sender(1), to: fields.receiver(2, 4), reason: fields.term(3) };
     case 13:
-      return { type: 'linkExit', from: fields.sender(1), to: fields.pid(2, 5), reason: fields.term(4) };
+      return { type: 'linkExit', from: fields.sender(1), to: fields.receiver(2, 5), reason: fields.term(4) };
     case 24:
     case 25:
-      return { type: 'linkExit', from: fields.sender(1), to: fields.pid(2, op === 24 ? 3 : 4), reason: payload() };
+      return { type: 'linkExit', from: fields.sender(1), to: fields.receiver(2, op === 24 ? 3 : 4), reason: payload() };
     case 8:
-      return { type: 'exit', from: fields.sender(1), to: fields.pid(2, 4), reason: fields.term(3) };
+      return { type: 'exit', from: fields.sender(1), to: fields.receiver(2, 4), reason: fields.term(3) };
     case 18:
-      return { type: 'exit', from: fields.sender(1), to: fields.pid(2, 5), reason: fields.term(4) };
+      return { type: 'exit', from: fields.sender(1), to: fields.receiver(2, 5), reason: fields.term(4) };
     case 26:
     case 27:
-      return { type: 'exit', from: fields.sender(1), to: fields.pid(2, op === 26 ? 3 : 4), reason: payload() };
+      return { type: 'exit', from: fields.sender(1), to: fields.receiver(2, op === 26 ? 3 : 4), reason: payload() };
     case 4:
       // Before UNLINK_ID (OTP 23 and older); id 0 asks for no acknowledgement.
-      return { type: 'unlink', from: fields.sender(1), to: fields.pid(2, 3), id: 0n };
+      return { type: 'unlink', from: fields.sender(1), to: fields.receiver(2, 3), id: 0n };
     case 35:
-      return { type: 'unlink', id: fields.id(1), from: fields.sender(2), to: fields.pid(3, 4) };
+      return { type: 'unlink', id: fields.id(1), from: fields.sender(2), to: fields.receiver(3, 4) };
     case 36:
-      return { type: 'unlinkAck', id: fields.id(1), from: fields.sender(2), to: fields.pid(3, 4) };
+      return { type: 'unlinkAck', id: fields.id(1), from: fields.sender(2), to: fields.receiver(3, 4) };
     case 7:
       return { type: 'groupLeader', from: fields.pid(1), to: fields.pid(2, 3) };
     case 19:
@@ -180,7 +181,7 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
       return {
         type: op === 19 ? 'monitor' : 'demonitor',
         from: fields.sender(1),
-        to: fields.pidOrName(2, ends.own),
+        to: fields.receiverOrName(2),
         reference: fields.reference(3, 4),
       };
     case 21:
@@ -197,8 +198,8 @@ export function readSignal(control: Term, payload: () => Term, ends: Ends): Sign
       return {
         type: 'call',
         from: fields.sender(1),
-        to: fields.pidOrName(2, ends.own),
-        reference: fields.reference(3, 4),
+        to: fields.receiverOrName(2),
+        reference: fields.ownReference(3, ends.peer, 4),
         request: payload(),
       };
     case REPLY:
@@ -238,10 +239,26 @@ class Fields {
       : malformed(`a signal of ${this.#ends.peer} from a process of ${pid.node}`);
   }
 
+  /** A pid that must be of this node, of whatever life of it: nothing is passed on. */
+  receiver(index: number, arity?: number): Pid {
+    const pid = this.pid(index, arity);
+    return pid.node === this.#ends.own ? pid : malformed(`a signal of ${this.#ends.peer} to a process of ${pid.node}`);
+  }
+
+  receiverOrName(index: number): Pid | NamedProcess {
+    return this.#fields[index] instanceof Pid ? this.receiver(index) : { name: this.atom(index), node: this.#ends.own };
+  }
+
   reference(index: number, arity?: number): Reference {
     this.#arity(arity);
     const field = this.#fields[index];
     return field instanceof Reference ? field : this.#wrong(index, 'a reference');
+  }
+
+  /** A reference that must be one of `node`. */
+  ownReference(index: number, node: string, arity?: number): Reference {
+    const reference = this.reference(index, arity);
+    return reference.node === node ? reference : this.#wrong(index, `a reference of ${node}`);
   }
 
   atom(index: number, arity?: number): string {
@@ -255,15 +272,10 @@ class Fields {
     return typeof id === 'bigint' && id > 0n && id < 1n << 64n ? id : this.#wrong(index, 'a number of 64 bits');
   }
 
-  pidOrName(index: number, node: string): Pid | NamedProcess {
-    const field = this.#fields[index];
-    return field instanceof Pid ? field : { name: this.atom(index), node };
-  }
-
   monitorExit(arity: number, reason: Term): Signal {
-    const watched = this.#fields[1];
-    const from = watched instanceof Pid ? this.sender(1) : this.pidOrName(1, this.#ends.peer);
-    return { type: 'monitorExit', from, to: this.pid(2), reference: this.reference(3, arity), reason };
+    const { peer } = this.#ends;
+    const from = this.#fields[1] instanceof Pid ? this.sender(1) : { name: this.atom(1), node: peer };
+    return { type: 'monitorExit', from, to: this.receiver(2), reference: this.reference(3, arity), reason };
   }
 
   spawnRequest(arity: number, payload: () => Term): Signal {
@@ -296,11 +308,12 @@ class Fields {
     const flags = this.#fields[3];
     const result = this.#fields[4];
     if (typeof flags !== 'number') return this.#wrong(3, 'flags');
-    const outcome = result instanceof Pid ? result : asAtom(result, this.atom(4));
+    const outcome = result instanceof Pid ? this.sender(4) : asAtom(result, this.atom(4));
     return {
       type: 'spawnReply',
-      reference: this.reference(1, arity),
-      to: this.pid(2),
+      node: this.#ends.peer,
+      reference: this.ownReference(1, this.#ends.own, arity),
+      to: this.receiver(2),
       link: (flags & 1) !== 0,
       monitor: (flags & 2) !== 0,
       result: outcome,
