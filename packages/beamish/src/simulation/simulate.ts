@@ -216,8 +216,9 @@ async function runOnce(
   };
 }
 
-/** How often liveness is looked at. Microseconds. */
-const LOOK = 50_000;
+/** Between two looks at liveness, in microseconds: a twentieth of the time that it takes already, within bounds. */
+const SOONEST_LOOK = 50_000;
+const LATEST_LOOK = 200_000;
 
 /** After the last heal: every check of `eventually` has its time. */
 function judge(simulation: Simulation): void {
@@ -228,17 +229,25 @@ function judge(simulation: Simulation): void {
     const failures: string[] = [];
     open = open.filter(({ name, check, within = 0 }) => {
       let why = '';
+      const { stackTraceLimit } = Error;
+      // Most looks are in vain, and only the message is told.
+      Error.stackTraceLimit = 0;
       try {
         if (check() !== false) return false;
       } catch (error) {
         why = `: ${messageOf(error)}`;
+      } finally {
+        Error.stackTraceLimit = stackTraceLimit;
       }
       if (simulation.now - since >= within) failures.push(`${name}, not within ${within} ms of the last heal${why}`);
       return true;
     });
     if (failures.length > 0) scheduler.finish(new Violation('liveness', failures.join('; ')));
     else if (open.length === 0) scheduler.finish();
-    else scheduler.at(scheduler.now + LOOK, look);
+    else {
+      const elapsed = (simulation.now - since) * 1000;
+      scheduler.at(scheduler.now + Math.max(SOONEST_LOOK, Math.min(Math.round(elapsed / 20), LATEST_LOOK)), look);
+    }
   };
   look();
 }

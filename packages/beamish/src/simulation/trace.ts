@@ -12,6 +12,8 @@ export interface TraceLine {
 
 /** Lines kept; the last ones are those that explain. */
 const KEPT = 100_000;
+/** Bytes from which on a view of words costs less than it saves. */
+const WORDWISE = 256;
 
 /**
  * Two FNV-1a lanes over everything that happens, bytes of packets included. Equal hashes: the same run, whichever process, machine
@@ -53,10 +55,20 @@ export class Trace {
   }
 
   bytes(value: Uint8Array): void {
+    const { length } = value;
     let lane = this.#low;
-    for (let i = 0; i < value.length; i++) lane = Math.imul(lane ^ (value[i] as number), 0x01000193);
+    let at = 0;
+    if (length >= WORDWISE) {
+      const words = new DataView(value.buffer, value.byteOffset, length);
+      for (const end = length - 4; at <= end; at += 4) {
+        lane = Math.imul(lane ^ words.getInt32(at, true), 0x01000193);
+        // A multiplication carries upwards only: the upper bytes of a word must count below, too.
+        lane ^= lane >>> 15;
+      }
+    }
+    for (; at < length; at++) lane = Math.imul(lane ^ (value[at] as number), 0x01000193);
     this.#low = lane;
-    this.number(value.length);
+    this.number(length);
   }
 
   /** Only for readers: what is told here is hashed already, or follows from what is. */

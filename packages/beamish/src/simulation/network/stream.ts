@@ -321,7 +321,7 @@ export class Stream implements Socket {
     }
     this.peer.#consumed(length);
     // No copy: the writer gave its bytes away. One that changes them all the same is found here, as on a real socket.
-    return chunks.length === 1 ? first : new Uint8Array(Buffer.concat(chunks));
+    return chunks.length === 1 ? first : joined(chunks, length);
   }
 
   /** The other end has read: the window is open again. */
@@ -355,6 +355,17 @@ export class Stream implements Socket {
       `${this.local.port}>${this.remote.port} ${what}`,
     );
   }
+}
+
+/** A `Uint8Array`, as sockets give it: a `Buffer` would behave differently here and there. */
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
 }
 
 /** The printable part of the bytes: node names and atoms can be read in the frames. */

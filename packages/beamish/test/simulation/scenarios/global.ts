@@ -147,7 +147,7 @@ export const global: Scenario = {
       'they agree again after more work, and nothing is locked',
       () => {
         assert.ok(phase === 'agreed' || phase === 'over', 'they have not agreed yet');
-        if (world.now - agreedAt > 20_000) phase = 'over';
+        if (world.now - agreedAt > 12_000) phase = 'over';
         assert.ok(phase === 'over', 'there is work');
         agree(program.all());
         for (const { node, global } of program.all())

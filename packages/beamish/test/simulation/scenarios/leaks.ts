@@ -98,7 +98,9 @@ const deeds: Readonly<Record<string, Deed>> = {
     const onDown = random.below(2) === 0 ? { onDown: () => {} } : {};
     settle(world, node.runtime.requestSpawn(peer.nodeName, request, { timeout: 2000, ...onDown }));
   },
-  large: ({ node }, _, peer) => node.runtime.send({ name: HOLE, node: peer.nodeName }, 'x'.repeat(300_000)),
+  /** In fragments, now and then in parts. */
+  large: ({ node }, { world: { random } }, peer) =>
+    node.runtime.send({ name: HOLE, node: peer.nodeName }, 'x'.repeat(random.below(4) === 0 ? 270_000 : 70_000)),
   subscribe: ({ pubsub, counted }, { world: { random } }) => {
     const subscription = pubsub.subscribe('topic', () => {});
     pubsub.broadcast('topic', 'news');
@@ -136,7 +138,7 @@ export const leaks: Scenario = {
   name: 'leaks',
   checks: 'when nodes and what they asked of each other are gone, nothing that was held for them is',
   nodes: ['n1', 'n2', 'n3', 'alone'],
-  faults: { count: 5, from: 50, until: 8000 },
+  faults: { count: 5, from: 50, until: 6000 },
   async run(world) {
     let calm = false;
     /** Of nodes that were stopped: nothing may be left of them at all. */
