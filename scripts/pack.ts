@@ -3,10 +3,12 @@
  * Node runs our TypeScript as it stands, but refuses to strip types inside node_modules. The JavaScript comes in few files:
  * more than a hundred modules take 12 MB more of a process's memory, and time at its start.
  *
- *   npm run pack        then: npm pack packages/beamish/dist
+ *   npm run pack                 then: npm pack packages/beamish/dist
+ *   npm run pack -- --out DIR    into DIR/beamish, DIR/phoenix, ... in place of each dist/
  */
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 import { root, runCommand } from './runner/command.ts';
 
@@ -16,28 +18,34 @@ interface Manifest {
   private?: boolean;
 }
 
+const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
+const distOf = (name: string): string =>
+  out === undefined ? join(root, 'packages', name, 'dist') : resolve(out, name);
+
 const compiled = (path: string): string => path.replace(/^\.\/src\//, './').replace(/\.ts$/, '.js');
 
 async function pack(name: string): Promise<void> {
   const from = join(root, 'packages', name);
-  const dist = join(from, 'dist');
+  const dist = distOf(name);
   const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Manifest;
   rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist);
+  mkdirSync(dist, { recursive: true });
   // The other packages are seen as their users see them: by the declarations built before. beamish comes first.
-  const paths = { beamish: ['../../beamish/dist/index.d.ts'], 'beamish/*': ['../../beamish/dist/*/index.d.ts'] };
+  const beamish = distOf('beamish');
+  const paths = { beamish: [join(beamish, 'index.d.ts')], 'beamish/*': [join(beamish, '*/index.d.ts')] };
   const compilerOptions: Record<string, unknown> = {
     noEmit: false,
     declaration: true,
     outDir: '.',
-    rootDir: '../src',
+    rootDir: join(from, 'src'),
     rewriteRelativeImportExtensions: true,
+    typeRoots: [join(root, 'node_modules/@types')],
   };
   if (name !== 'beamish') compilerOptions['paths'] = paths;
   const config = join(dist, 'tsconfig.json');
   writeFileSync(
     config,
-    JSON.stringify({ extends: '../../../tsconfig.base.json', compilerOptions, include: ['../src'] }),
+    JSON.stringify({ extends: join(root, 'tsconfig.base.json'), compilerOptions, include: [join(from, 'src')] }),
   );
   const code = runCommand('tsc', ['-p', config]);
   rmSync(config);
@@ -62,7 +70,7 @@ async function pack(name: string): Promise<void> {
   for (const file of ['LICENSE', 'CHANGELOG.md', 'SECURITY.md']) cpSync(join(root, file), join(dist, file));
   const readme = [join(from, 'README.md'), join(root, 'README.md')].find((path) => existsSync(path));
   if (readme !== undefined) cpSync(readme, join(dist, 'README.md'));
-  console.log(`packages/${name}/dist: ${globSync('**/*.js', { cwd: dist }).length} modules`);
+  console.log(`${relative(root, dist)}: ${globSync('**/*.js', { cwd: dist }).length} modules`);
 }
 
 /** Puts the modules that `entries` need into one file each and some that they share, in place of what is there. */

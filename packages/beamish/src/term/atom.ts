@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import { INSPECT, shownAtom, type InspectOptions } from './shown.ts';
 import { ATOM_UTF8, SMALL_ATOM_UTF8 } from './tags.ts';
 
 /** The longest atom name, in characters (code points), of the BEAM. */
@@ -40,6 +41,11 @@ export class Atom {
 
   toJSON(): string {
     return this.name;
+  }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(shownAtom(this.name), 'symbol');
   }
 }
 

@@ -2,6 +2,7 @@ import { atomName } from './atom.ts';
 import { ExportFun, OpaqueFun, Pid, Port, Reference } from './identifiers.ts';
 import { wireForm } from './javascript.ts';
 import { isTermMap, mapEntries } from './term-map.ts';
+import { shownAtom } from './shown.ts';
 import type { Term } from './types.ts';
 import { BitString, Float, ImproperList, Tuple } from './values.ts';
 
@@ -72,7 +73,7 @@ class Printer {
   print(term: unknown, depth: number): void {
     if (this.#full) return;
     const name = atomName(term);
-    if (name !== undefined) this.#text += formatAtom(name);
+    if (name !== undefined) this.#text += shownAtom(name);
     else if (typeof term === 'number') this.#text += Object.is(term, -0) ? '-0.0' : String(term);
     else if (typeof term === 'bigint') this.#text += this.#bigint(term);
     else if (typeof term === 'string') this.#text += `<<${JSON.stringify(term.slice(0, this.#maxLength))}>>`;
@@ -89,7 +90,7 @@ class Printer {
     if (term instanceof Float || term instanceof Pid || term instanceof Reference || term instanceof Port) {
       this.#text += String(term);
     } else if (term instanceof ExportFun) {
-      this.#text += `fun ${formatAtom(term.module)}:${formatAtom(term.function)}/${term.arity}`;
+      this.#text += `fun ${shownAtom(term.module)}:${shownAtom(term.function)}/${term.arity}`;
     } else if (term instanceof OpaqueFun) {
       this.#text += `#Fun<${term.module}.${term.index}.${term.oldUniq}>`;
     } else if (term instanceof Uint8Array) {
@@ -170,17 +171,4 @@ function isPrintable(value: unknown): boolean {
   if (typeof value !== 'number' || !Number.isInteger(value)) return false;
   if (value < 160) return (value >= 32 && value < 127) || (value >= 8 && value <= 13) || value === 27;
   return value < 0xd800 || (value >= 0xe000 && value <= 0x10_ffff);
-}
-
-const RESERVED = new Set(
-  (
-    'after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse ' +
-    'receive rem try when xor'
-  ).split(' '),
-);
-
-/** An atom as Erlang writes it, in quotes where it needs them. */
-function formatAtom(name: string): string {
-  if (/^[a-z][\p{L}\p{N}_@]*$/u.test(name) && !RESERVED.has(name)) return name;
-  return `'${name.replaceAll(/[\\']/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)}'`;
 }

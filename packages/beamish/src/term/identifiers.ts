@@ -1,3 +1,4 @@
+import { INSPECT, type InspectOptions } from './shown.ts';
 import type { Term } from './types.ts';
 
 /**
@@ -38,6 +39,11 @@ export class Pid {
   toString(): string {
     return `#PID<${this.node}.${this.id}.${this.serial}>`;
   }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'special');
+  }
 }
 
 /** A reference: unique among all nodes, made by `make_ref` or a monitor. */
@@ -65,6 +71,11 @@ export class Reference {
 
   toString(): string {
     return `#Reference<${this.node}.${[...this.words].reverse().join('.')}>`;
+  }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'special');
   }
 }
 
@@ -94,6 +105,11 @@ export class Port {
   toString(): string {
     return `#Port<${this.node}.${this.id}>`;
   }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'special');
+  }
 }
 
 /** A function named by its module: `fun module:function/arity`, `&Module.function/arity`. */
@@ -120,6 +136,11 @@ export class ExportFun {
 
   toString(): string {
     return `&${this.module}.${this.function}/${this.arity}`;
+  }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'special');
   }
 }
 
@@ -162,5 +183,10 @@ export class OpaqueFun implements OpaqueFunParts {
 
   toString(): string {
     return `#Function<${this.index}.${this.oldUniq}/${this.arity} in ${this.module}>`;
+  }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'special');
   }
 }

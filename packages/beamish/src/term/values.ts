@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import { INSPECT, shownElements, type Inspect, type InspectOptions } from './shown.ts';
 import type { Term } from './types.ts';
 
 /**
@@ -25,6 +26,11 @@ export class Float {
   toJSON(): number {
     return this.value;
   }
+
+  /** @internal */
+  [INSPECT](_depth: number, options: InspectOptions): string {
+    return options.stylize(this.toString(), 'number');
+  }
 }
 
 /** An Erlang tuple of any arity. Make one with `tuple(a, b)`. */
@@ -46,6 +52,11 @@ export class Tuple<T extends readonly Term[] = readonly Term[]> {
 
   [Symbol.iterator](): IterableIterator<T[number]> {
     return this.elements[Symbol.iterator]();
+  }
+
+  /** `{ok, 1}`. @internal */
+  [INSPECT](depth: number, options: InspectOptions, inspect: Inspect): string {
+    return shownElements(['{', '}'], this.elements, depth, options, inspect);
   }
 }
 
@@ -79,6 +90,12 @@ export class ImproperList {
     }
     this.elements = elements;
     this.tail = tail;
+  }
+
+  /** `[a, b | c]`. @internal */
+  [INSPECT](depth: number, options: InspectOptions, inspect: Inspect): string {
+    const tail = ` | ${inspect(this.tail, options)}]`;
+    return shownElements(['[', tail], this.elements, depth, options, inspect);
   }
 }
 
