@@ -11,12 +11,11 @@ import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie, nodeAndBeam } from './fixtures/beam.ts';
 import { startProxy } from './fixtures/proxy.ts';
 import { Raw, startBeam } from './fixtures/raw.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
-const cookie = 'interop';
 const at = `'a@127.0.0.1'`;
 const nowhere = (): undefined => undefined;
 const noproc = (error: unknown): boolean => isBeamishError(error, 'noproc');
@@ -267,9 +266,7 @@ test(
   ),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const a = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
     assert.equal(await beam.eval(`net_adm:ping(${at})`), 'pong');
     const [info] = a.node.nodes();
     assert.equal(info?.direction, 'in');
@@ -283,9 +280,7 @@ test(
   row('5.1', 'us to erl', 'net_kernel, rex, logger_proxy and user of a BEAM take what we send them'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const a = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
     const { runtime } = a.node;
     const named = (name: string): { name: string; node: string } => ({ name, node: beam.name });
     const ask = async (name: string, request: Term): Promise<string> =>

@@ -8,10 +8,9 @@ import { testCluster, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie, nodeAndBeam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-const cookie = 'interop';
 type T = Parameters<typeof testCluster>[0];
 
 class Echo extends GenServer {
@@ -24,9 +23,7 @@ class Echo extends GenServer {
 }
 
 async function both(t: T): Promise<{ a: TestNode; beam: Beam }> {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
   return { a, beam };
 }
 

@@ -12,10 +12,9 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam, startEpmd } from './fixtures/beam.ts';
+import { Beam, cookie, nodeAndBeam, startEpmd } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
-const cookie = 'interop';
 type T = Parameters<typeof testCluster>[0];
 
 const text = (term: Term): string => formatTerm(term);
@@ -132,9 +131,8 @@ test(
   row('3.2 3.3', 'erl and us', 'large messages of many processes at one time, with atoms, come back as they were'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const { node } = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
+    const { node } = a;
     await node.spawn(Echo, [], { name: 'echo' });
     const answer = await beam.eval(
       `

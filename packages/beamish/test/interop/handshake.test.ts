@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { MANDATORY, MANDATORY_25_DIGEST, NAME_ME, OWN_FLAGS, PUBLISHED } from '../../src/node/flags.ts';
 import { aliveRequest } from '../../src/node/epmd/codec.ts';
 import { portPlease } from '../../src/node/index.ts';
@@ -17,20 +16,14 @@ import {
 import { FrameReader } from '../../src/node/wire/frame-reader.ts';
 import { atom, type Pid, type Term } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
-import { testCluster, types } from '../node/nodes.ts';
+import { testCluster, types, type TestNode } from '../node/nodes.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam, startEpmd } from './fixtures/beam.ts';
+import { Beam, cookie, nodeAndBeam, startEpmd } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
-const cookie = 'interop';
-const code =
-  (expected: BeamishErrorCode) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    return true;
-  };
 
 test(
   row(
@@ -74,9 +67,7 @@ test(row('2.3 2.5', 'erl and us', 'a wrong cookie, by either side; one for a pee
 });
 
 test(row('2.3', 'us to erl', 'not_allowed, and a node that is not there'), options, async (t) => {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
   await beam.eval(`net_kernel:allow(['friend@127.0.0.1'])`);
   await assert.rejects(a.node.connect('beam@127.0.0.1'), code('handshake_failed'));
   await assert.rejects(a.node.connect('nobody@127.0.0.1'), code('noconnection'));
@@ -171,6 +162,14 @@ class Gate {
   }
 }
 
+/** Both have dialled `m`, and one connection stands: ours if it is `out`. Ends the node. */
+async function isConnectedOnce({ node, events }: TestNode, stays: 'in' | 'out'): Promise<void> {
+  assert.equal(node.nodes()[0]?.direction, stays);
+  assert.equal(await node.at('m@127.0.0.1').ping(), true);
+  assert.deepEqual(types(events), ['nodeup m@127.0.0.1']);
+  await node.stop();
+}
+
 test(
   row('2.3', 'erl to us', 'ok_simultaneous and nok: while our dial is under way, the greater name’s stays'),
   options,
@@ -185,7 +184,8 @@ test(
     ] as const) {
       const way = await Gate.make(t);
       const resolve = (): { host: string; port: number } => ({ host: '127.0.0.1', port: way.port });
-      const { node, events } = await cluster.start(name, { cookie, resolve });
+      const own = await cluster.start(name, { cookie, resolve });
+      const { node } = own;
       const ours = node.connect('m@127.0.0.1');
       await way.comes();
       const theirs = beam.eval(`net_kernel:connect_node('${name}')`);
@@ -196,10 +196,7 @@ test(
       }
       await ours;
       assert.equal(await theirs, 'true');
-      assert.equal(node.nodes()[0]?.direction, stays);
-      assert.equal(await node.at('m@127.0.0.1').ping(), true);
-      assert.deepEqual(types(events), ['nodeup m@127.0.0.1']);
-      await node.stop();
+      await isConnectedOnce(own, stays);
     }
   },
 );
@@ -224,7 +221,8 @@ test(
       registration.write(aliveRequest({ ...entry, name: name.slice(0, 1), port: way.port }));
       await new Promise((resolve) => registration.once('data', resolve));
       const resolve = (): { host: string; port: number } => ({ host: '127.0.0.1', port: ownWay.port });
-      const { node, events } = await cluster.start(name, { cookie, epmd: false, resolve });
+      const own = await cluster.start(name, { cookie, epmd: false, resolve });
+      const { node } = own;
       const theirs = beam.eval(`net_kernel:connect_node('${name}')`);
       await way.comes();
       const ours = node.connect('m@127.0.0.1');
@@ -234,10 +232,7 @@ test(
       if (stays === 'in') await way.open(node.address.port);
       await ours;
       assert.equal(await theirs, 'true');
-      assert.equal(node.nodes()[0]?.direction, stays);
-      assert.equal(await node.at('m@127.0.0.1').ping(), true);
-      assert.deepEqual(types(events), ['nodeup m@127.0.0.1']);
-      await node.stop();
+      await isConnectedOnce(own, stays);
     }
   },
 );
@@ -385,9 +380,7 @@ test(row('2.7', 'erl and us', 'ticks of a short tick time; a BEAM that stopped')
 });
 
 test(row('3.5', 'us to erl', 'a killed BEAM: nodedown at once, calls reject'), options, async (t) => {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
   await a.node.connect('beam@127.0.0.1');
   const call = a.node.at('beam@127.0.0.1').rpc('timer', 'sleep', [60_000], { timeout: 60_000 });
   const rejected = assert.rejects(call, code('noconnection'));

@@ -8,15 +8,12 @@ import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { type Beam, cookie, nodeAndBeam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-const cookie = 'interop';
 
 async function both(t: Parameters<typeof testCluster>[0]): Promise<{ a: TestNode; beam: Beam }> {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
   a.node.expose('help', { user: () => a.node.runtime.whereis('user') ?? null });
   return { a, beam };
 }

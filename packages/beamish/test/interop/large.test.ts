@@ -7,10 +7,9 @@ import { testCluster, types, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { type Beam, nodeAndBeam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 110_000 };
-const cookie = 'interop';
 const SIZE = Number(process.env['LARGE_MB'] ?? 16) * 1_000_000;
 /** Of a large term: so many tuples with a binary of 1000 bytes. */
 const ITEMS = SIZE / 1000;
@@ -31,9 +30,7 @@ class Sink extends GenServer {
 }
 
 async function both(t: T): Promise<{ a: TestNode; beam: Beam; sink: Sink }> {
-  const cluster = await testCluster(t);
-  const a = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
   const sink = new Sink();
   await a.node.spawn(
     class extends Sink {

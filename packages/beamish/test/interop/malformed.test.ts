@@ -11,13 +11,12 @@ import { testCluster } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { cookie, nodeAndBeam } from './fixtures/beam.ts';
 import { startProxy } from './fixtures/proxy.ts';
 import { lies } from './fixtures/lies.ts';
 import { RAW, Raw, frame, startBeam } from './fixtures/raw.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
-const cookie = 'interop';
 
 const float = (value: number): number[] => {
   const bytes = Buffer.alloc(9, 70);
@@ -105,9 +104,7 @@ test(
   ),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const a = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
     await beam.eval(`register(echo, spawn(fun() -> F = fun(F) -> receive
       {'$gen_call', From, Term} -> gen:reply(From, Term), F(F) end end, F(F) end))`);
     const to = { name: 'echo', node: beam.name };

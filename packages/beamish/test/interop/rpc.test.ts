@@ -1,27 +1,19 @@
 /** Protocols 5: calls, rpc and erpc between a real BEAM (and Elixir) and us, both ways. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { atom, formatTerm, tuple } from '../../src/term/index.ts';
 import { testCluster, types, type TestNode } from '../node/nodes.ts';
+import { code } from '../support/code.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-const cookie = 'interop';
 const at = `'a@127.0.0.1'`;
-const code =
-  (expected: BeamishErrorCode, text?: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    if (text !== undefined) assert.match(error.message, text);
-    return true;
-  };
 
 class Devices extends GenServer {
   readonly #pings: Term[] = [];

@@ -9,10 +9,9 @@ import { atom } from '../../src/term/index.ts';
 import { testCluster } from '../node/nodes.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie, nodeAndBeam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-const cookie = 'interop';
 const at = `'a@127.0.0.1'`;
 const item = z.object({ id: z.number(), state: z.enum(['open', 'paid']) });
 const contract = { take: { args: plain(z.tuple([item])), reply: z.number() } };
@@ -55,9 +54,8 @@ test(
 );
 
 test(row('5.5', 'us to erl', 'a schema guards replies of gen_servers and of functions'), options, async (t) => {
-  const cluster = await testCluster(t);
-  const { node } = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const { a, beam } = await nodeAndBeam(t);
+  const { node } = a;
   const remote = node.at('beam@127.0.0.1');
   const tagged = plain(z.tuple([z.literal('ok'), z.number()]));
   assert.deepEqual(await remote.rpc('erlang', 'list_to_tuple', [[atom('ok'), 1]], { reply: tagged }), ['ok', 1]);

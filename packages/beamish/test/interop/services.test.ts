@@ -1,29 +1,21 @@
 /** Protocols 5.3, 5.5: what we ask of the processes of OTP's behaviours on a real BEAM, and of its functions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { GenEvent, Sys, countChildren, whichChildren } from '../../src/process/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { ExportFun, atom, formatTerm, isAtom, isTuple, tuple } from '../../src/term/index.ts';
 import { testCluster, type TestNode } from '../node/nodes.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie } from './fixtures/beam.ts';
 import { startServices } from './fixtures/services.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-const cookie = 'interop';
 const node = 'beam@127.0.0.1';
 const named = (name: string): { name: string; node: string } => ({ name, node });
 const text = (term: Term): string => formatTerm(term);
-const code =
-  (expected: BeamishErrorCode, message?: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    if (message !== undefined) assert.match(error.message, message);
-    return true;
-  };
 
 async function both(t: Parameters<typeof testCluster>[0]): Promise<{ a: TestNode; beam: Beam }> {
   const cluster = await testCluster(t);

@@ -6,15 +6,14 @@ import { ALIAS, OWN_FLAGS } from '../../src/node/flags.ts';
 import type { ProcessHandle, RemoteSpawnOptions } from '../../src/process/index.ts';
 import type { Pid, Term, Tuple } from '../../src/term/index.ts';
 import { ImproperList, Reference, atom, formatTerm, isTuple, tuple } from '../../src/term/index.ts';
-import { testCluster, type TestNode } from '../node/nodes.ts';
+import type { TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
-import { Beam } from './fixtures/beam.ts';
+import { type Beam, nodeAndBeam } from './fixtures/beam.ts';
 import { RAW, Raw, erlang, startBeam } from './fixtures/raw.ts';
 
 const options = { ...skipUnless('erl', 'epmd'), timeout: 90_000 };
-const cookie = 'interop';
 const EXIT_PAYLOAD = 0x400000n;
 const SEND_SENDER = 0x80000n;
 const UNLINK_ID = 0x2000000n;
@@ -243,9 +242,7 @@ test(
   row('3.5 A7', 'us to erl', 'spawn_request with a link and a monitor: both sides’ ends are told; one given up ends'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const a = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
     const { runtime } = a.node;
     const { handle, exits } = trapping(a);
     const downs: string[] = [];
@@ -286,9 +283,7 @@ test(
   row('3.5', 'erl to us', 'an alias of ours takes messages until it is cancelled; links made, undone and made again'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    const a = await cluster.start('a@127.0.0.1', { cookie });
-    const beam = await Beam.start({ name: 'beam@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+    const { a, beam } = await nodeAndBeam(t);
     const got: string[] = [];
     const alias = a.node.runtime.alias((message) => got.push(text(message)));
     const { handle, exits } = trapping(a);

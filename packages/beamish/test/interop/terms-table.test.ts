@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { Node } from '../../src/node/index.ts';
 import * as terms from '../../src/term/index.ts';
 import { isTuple, type Term, tuple } from '../../src/term/index.ts';
 import { testCluster } from '../node/nodes.ts';
@@ -38,19 +39,20 @@ function evaluate(expression: string): Term {
   return run(...Object.values(exported));
 }
 
-async function startElixir(t: { after(fn: () => Promise<void>): void }, expected: readonly string[]) {
+/** A node of ours, connected with an Elixir that has the fixture. */
+async function startElixir(t: { after(fn: () => Promise<void>): void }): Promise<{ node: Node; beam: Beam }> {
   const cluster = await testCluster(t);
   const { node } = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({
-    name: 'ex@127.0.0.1',
-    cookie,
-    epmdPort: cluster.epmdPort,
-    t,
-    args: elixirArguments(),
-  });
+  const { epmdPort } = cluster;
+  const beam = await Beam.start({ name: 'ex@127.0.0.1', cookie, epmdPort, t, args: elixirArguments() });
   await loadElixir(beam, fixture);
-  assert.equal(await evalElixir(beam, `TermsEcho.start([${expected.join(', ')}])`), 'true');
   await node.connect(beam.name);
+  return { node, beam };
+}
+
+async function startEcho(t: { after(fn: () => Promise<void>): void }, expected: readonly string[]) {
+  const { node, beam } = await startElixir(t);
+  assert.equal(await evalElixir(beam, `TermsEcho.start([${expected.join(', ')}])`), 'true');
   const got = new Map<Term, readonly Term[]>();
   const { pid } = node.runtime.spawn({
     handle: (message) => {
@@ -72,7 +74,7 @@ test(
   async (t) => {
     const rows = await table('from JavaScript');
     assert.ok(rows.length > 30, `${rows.length} lines`);
-    const ask = await startElixir(
+    const ask = await startEcho(
       t,
       rows.map(([, elixir]) => elixir ?? ''),
     );
@@ -92,7 +94,7 @@ test(
   async (t) => {
     const rows = await table('from a BEAM');
     assert.ok(rows.length > 20, `${rows.length} lines`);
-    const ask = await startElixir(
+    const ask = await startEcho(
       t,
       rows.map(([elixir]) => elixir ?? ''),
     );
@@ -106,17 +108,7 @@ test(
 );
 
 test(row('4 A14', 'elixir and us', 'a set of either works as a MapSet, a date as a DateTime'), options, async (t) => {
-  const cluster = await testCluster(t);
-  const { node } = await cluster.start('a@127.0.0.1', { cookie });
-  const beam = await Beam.start({
-    name: 'ex@127.0.0.1',
-    cookie,
-    epmdPort: cluster.epmdPort,
-    t,
-    args: elixirArguments(),
-  });
-  await loadElixir(beam, fixture);
-  await node.connect(beam.name);
+  const { node, beam } = await startElixir(t);
   const remote = node.at(beam.name);
   const call = (module: string, name: string, ...args: Term[]) => remote.rpc(`Elixir.${module}`, name, args);
   const ours = new Set<Term>([1, 'a']);

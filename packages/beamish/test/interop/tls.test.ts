@@ -3,28 +3,18 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import type { TlsOptions } from '../../src/world/index.ts';
 import { testCluster, types } from '../node/nodes.ts';
+import { code } from '../support/code.ts';
 import { startChild } from '../support/children.ts';
 import { eventually } from '../support/eventually.ts';
 import { requirePeer, skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temp.ts';
 import { Authority } from '../world/certificates.ts';
-import { Beam } from './fixtures/beam.ts';
+import { Beam, cookie } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl', 'openssl'), timeout: 120_000 };
-const cookie = 'interop';
-const code =
-  (...expected: BeamishErrorCode[]) =>
-  (error: unknown): boolean => {
-    assert.ok(
-      expected.some((one) => isBeamishError(error, one)),
-      String(error),
-    );
-    return true;
-  };
 
 async function openssl(...args: string[]): Promise<void> {
   const child = startChild(requirePeer('openssl'), args);

@@ -1,22 +1,14 @@
 /** Who may connect, and who may call what: `allow`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
+import { isBeamishError } from '../../src/error/index.ts';
 import { nodeMatcher } from '../../src/node/which-nodes.ts';
 import { atom, encode, Pid, Reference, tuple, type Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { RawPeer, testCluster, types } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code =
-  (...expected: BeamishErrorCode[]) =>
-  (error: unknown): boolean => {
-    assert.ok(
-      expected.some((each) => isBeamishError(error, each)),
-      String(error),
-    );
-    return true;
-  };
 
 test('names of nodes: exact, with *, several, a function; what names none is refused', () => {
   const cases: [Parameters<typeof nodeMatcher>[0], string[], string[]][] = [

@@ -4,22 +4,16 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { DIST_HDR_ATOM_CACHE, FRAGMENTS, OWN_FLAGS } from '../../src/node/flags.ts';
 import { digest, encodeChallenge, encodeName, encodeReply, encodeStatus } from '../../src/node/handshake/messages.ts';
 import type { RefusalCause } from '../../src/node/index.ts';
 import { atom, decodeWithRest, encode, isTuple, Pid, Reference, tuple, type Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { cookie, RawPeer, testCluster, types, type TestNode } from './nodes.ts';
 
 const options = { timeout: 90_000 };
 const EVIL = 'evil@127.0.0.1';
-const code =
-  (expected: BeamishErrorCode) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    return true;
-  };
 type T = Parameters<typeof testCluster>[0];
 
 /** Sockets and timers that keep this process alive. */

@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
+import { isBeamishError } from '../../src/error/index.ts';
 import { ALIAS, OWN_FLAGS, SPAWN } from '../../src/node/flags.ts';
 import { encodeName } from '../../src/node/handshake/messages.ts';
 import { Refusals } from '../../src/node/refusals.ts';
 import { atom, encode, Pid, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { RawPeer, testCluster, types, type TestNode } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code =
-  (expected: BeamishErrorCode) =>
-  (error: unknown): boolean =>
-    isBeamishError(error, expected);
 
 /** A plain socket that sends these bytes; resolves with what came when it was closed. */
 function raw(

@@ -1,8 +1,8 @@
 /** Nodes that get their name from another (protocols 2.6). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
 import { Node, type NodeOptions } from '../../src/node/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { collectLogs } from '../support/logs.ts';
 import { skipUnless } from '../support/peers.ts';
@@ -10,13 +10,6 @@ import { Authority } from '../world/certificates.ts';
 import { testCluster } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code =
-  (expected: BeamishErrorCode, text?: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    if (text !== undefined) assert.match(error.message, text);
-    return true;
-  };
 const nameless = { namedBy: 'a@127.0.0.1' } satisfies Partial<NodeOptions>;
 
 test('nodes without a name are given different ones, call and are called, and go', options, async (t) => {

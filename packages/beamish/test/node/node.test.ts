@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBeamishError, type BeamishErrorCode } from '../../src/error/index.ts';
+import { isBeamishError } from '../../src/error/index.ts';
 import { epmdNames, Node, type NodeEvent } from '../../src/node/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import { atom, formatTerm, isAtom, type Pid, type Term, tuple } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { cookie, testCluster, types } from './nodes.ts';
 
 const options = { timeout: 60_000 };
-const code =
-  (expected: BeamishErrorCode, text?: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(isBeamishError(error, expected), String(error));
-    if (text !== undefined) assert.match(error.message, text);
-    return true;
-  };
 
 class Counter extends GenServer {
   #count = 0;

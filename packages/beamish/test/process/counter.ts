@@ -1,6 +1,4 @@
 /** The server that tests of GenServer call, and the node that it runs on. */
-import { isBeamishError } from '../../src/error/index.ts';
-import type { BeamishErrorCode } from '../../src/error/index.ts';
 import { CallRejected, GenServer, Runtime } from '../../src/process/index.ts';
 import type { Term } from '../../src/term/index.ts';
 import { fakeWorld } from '../support/fake-world.ts';
@@ -45,9 +43,3 @@ export function start(): { world: FakeWorld; runtime: Runtime } {
   const world = fakeWorld();
   return { world, runtime: new Runtime({ world, nodeName: 'a@h', creation: 1 }) };
 }
-
-/** Whether it is an error of that code. */
-export const code =
-  (wanted: BeamishErrorCode) =>
-  (error: unknown): boolean =>
-    isBeamishError(error, wanted);

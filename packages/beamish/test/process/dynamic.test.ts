@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
-import type { BeamishErrorCode } from '../../src/error/index.ts';
 import { GenServer, PartitionSupervisor, Runtime, Task, child, dynamicSupervisor } from '../../src/process/index.ts';
 import type { DynamicSupervisorRef, ProcessContext } from '../../src/process/index.ts';
 import { atom, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
 
 class Worker extends GenServer {
@@ -28,11 +28,6 @@ class Worker extends GenServer {
     this.log.push(`-${this.id}`);
   }
 }
-
-const code =
-  (wanted: BeamishErrorCode) =>
-  (error: unknown): boolean =>
-    isBeamishError(error, wanted);
 
 function start() {
   const world = fakeWorld();

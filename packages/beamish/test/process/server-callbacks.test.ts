@@ -5,8 +5,9 @@ import { GenServer, NO_REPLY } from '../../src/process/index.ts';
 import type { From, Runtime } from '../../src/process/index.ts';
 import { type Pid, type Tuple, atom, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { settle } from '../support/fake-world.ts';
-import { Counter, code, start } from './counter.ts';
+import { Counter, start } from './counter.ts';
 
 class Callbacks extends GenServer {
   readonly seen: unknown[];

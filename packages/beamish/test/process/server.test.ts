@@ -5,8 +5,9 @@ import { GenServer } from '../../src/process/index.ts';
 import type { ProcessContext } from '../../src/process/index.ts';
 import { Pid, atom, isTuple, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { settle } from '../support/fake-world.ts';
-import { Counter, code, start } from './counter.ts';
+import { Counter, start } from './counter.ts';
 
 test('public methods are calls, synchronous or not; arguments and replies travel', async () => {
   const { world, runtime } = start();

@@ -2,21 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isBeamishError } from '../../src/error/index.ts';
-import type { BeamishErrorCode } from '../../src/error/index.ts';
 import { Runtime } from '../../src/process/index.ts';
 import type { ProcessContext } from '../../src/process/index.ts';
 import { PersistentTerms, Table } from '../../src/table/index.ts';
 import { atom, compareTerms, float, tuple } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
+import { code } from '../support/code.ts';
 import { fakeWorld, settle } from '../support/fake-world.ts';
 
 type Row = readonly [key: Term, value: Term];
-
-const code =
-  (wanted: BeamishErrorCode) =>
-  (error: unknown): boolean =>
-    isBeamishError(error, wanted);
 
 function start(): Runtime {
   return new Runtime({ world: fakeWorld(), nodeName: 'a@h' });

@@ -3,17 +3,15 @@ import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { isBeamishError } from '../../src/error/index.ts';
-import type { BeamishErrorCode } from '../../src/error/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 import type { ListenOptions, Socket } from '../../src/world/index.ts';
+import { code } from '../support/code.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { Recorder, bytes } from './support.ts';
 
 const { network } = realWorld();
 const HOST = '127.0.0.1';
-const code = (wanted: BeamishErrorCode, text?: RegExp) => (error: unknown) =>
-  isBeamishError(error, wanted) && (text === undefined || text.test(error.message));
 
 /** A listener, and a connection to it, both ends. */
 async function pair(t: TestContext, options: Partial<ListenOptions> = {}): Promise<{ near: Socket; far: Socket }> {
