@@ -11,7 +11,6 @@ import { row } from '../support/row.ts';
 import { Beam, cookie, nodeAndBeam } from './fixtures/beam.ts';
 
 const options = { ...skipUnless('erl'), timeout: 90_000 };
-type T = Parameters<typeof testCluster>[0];
 
 class Echo extends GenServer {
   echo(term: Term): Term {
@@ -20,11 +19,6 @@ class Echo extends GenServer {
   crash(): never {
     throw new Error('as it was asked');
   }
-}
-
-async function both(t: T): Promise<{ a: TestNode; beam: Beam }> {
-  const { a, beam } = await nodeAndBeam(t);
-  return { a, beam };
 }
 
 /** A process of ours that keeps what it gets, exits included. */
@@ -41,7 +35,7 @@ function sink(a: TestNode, name: string): { pid: Pid; got: Term[] } {
 }
 
 test('what a BEAM tells a process of ours', options, async (t) => {
-  const { a, beam } = await both(t);
+  const { a, beam } = await nodeAndBeam(t);
   await a.node.spawn(Echo, [], { name: 'echo' });
   const { pid, got } = sink(a, 'sink');
   const at = `'a@127.0.0.1'`;
@@ -150,7 +144,7 @@ test(
   ),
   options,
   async (t) => {
-    const { a, beam } = await both(t);
+    const { a, beam } = await nodeAndBeam(t);
     const ran: Term[] = [];
     a.node.expose('work', {
       run: (what) => {
@@ -200,7 +194,7 @@ test(
   row('3.4 3.5', 'us to erl', 'send, monitor, demonitor, link, unlink, exit, exit/2, spawn; a message of a megabyte'),
   options,
   async (t) => {
-    const { a, beam } = await both(t);
+    const { a, beam } = await nodeAndBeam(t);
     await beam.eval(`register(keeper, spawn(fun() -> process_flag(trap_exit, true),
     F = fun(F, Kept) -> receive {get, From} -> From ! {kept, lists:reverse(Kept)}, F(F, []); {die, Why} -> exit(Why); Other -> F(F, [Other | Kept]) end end,
     F(F, []) end))`);
@@ -279,7 +273,7 @@ test(
   row('3.1 3.3', 'erl to us', 'large messages in fragments, of several processes at once, small ones between'),
   options,
   async (t) => {
-    const { a, beam } = await both(t);
+    const { a, beam } = await nodeAndBeam(t);
     const { got } = sink(a, 'sink');
     const at = `'a@127.0.0.1'`;
     assert.equal(
@@ -304,7 +298,7 @@ test(
   row('4 A14', 'erl to us', 'terms of every kind come back =:=, also -0.0, a map with keys 1 and 1.0, a fun, a port'),
   options,
   async (t) => {
-    const { a, beam } = await both(t);
+    const { a, beam } = await nodeAndBeam(t);
     await a.node.spawn(Echo, [], { name: 'echo' });
     const at = `'a@127.0.0.1'`;
     const terms = [

@@ -7,7 +7,7 @@ import { PacketReader } from '../../src/node/wire/packets.ts';
 import { GenServer } from '../../src/process/index.ts';
 import { formatTerm, type Term } from '../../src/term/index.ts';
 import { realWorld } from '../../src/world/index.ts';
-import { RawPeer, testCluster } from '../node/nodes.ts';
+import { RawPeer, type testCluster } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { skipUnless } from '../support/peers.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GenServer } from '../../src/process/index.ts';
 import { formatTerm, isTuple, tuple, type Term } from '../../src/term/index.ts';
-import { testCluster, types, type TestNode } from '../node/nodes.ts';
+import { type testCluster, types, type TestNode } from '../node/nodes.ts';
 import { eventually } from '../support/eventually.ts';
 import { skipUnless } from '../support/peers.ts';
 import { row } from '../support/row.ts';
