@@ -6,6 +6,7 @@ import { keyOf } from './key.ts';
 import { LeafReader } from './leaf-reader.ts';
 import { checkLimit, DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, HARD_MAX_DEPTH } from './limits.ts';
 import { revivedStruct, revivedTuple } from './revive.ts';
+import { Shapes, type Shape } from './shapes.ts';
 import * as tag from './tags.ts';
 import type { Term } from './types.ts';
 import { Float, ImproperList, Tuple } from './values.ts';
@@ -57,6 +58,8 @@ export interface DecoderOptions extends DecodeOptions {
 const REVIVED_ELEMENTS = 8;
 /** Canonical characters of keys of maps, for each byte of input: honest terms need fewer than 10. */
 const KEY_WORK = 64;
+
+const shapes = new Shapes();
 
 /**
  * Reads terms, one after another, out of bytes. What it returns holds copies,
@@ -230,8 +233,33 @@ export class Decoder extends LeafReader {
     const start = this.at - 1;
     const count = this.readUint32();
     this.#count(count, 2);
-    const object: { [key: string]: Term } = {};
-    for (let index = 0; index < count; index++) {
+    const shape = this.texts ? shapes.expected(this.source, this.at, this.end, count) : undefined;
+    if (shape === undefined) return this.#restOfMap({}, 0, count, depth, start);
+    const values: Term[] = [];
+    if (shape.keys.length === count) {
+      while (values.length < count && this.#skipKey(shape, values.length)) values.push(this.#read(depth));
+      if (values.length === count) return shape.object(values);
+    }
+    const object = shape.begun(values);
+    const map = this.#restOfMap(object, values.length, count, depth, start);
+    if (map === object) shape.missed(object);
+    return map;
+  }
+
+  /** Moves past the key of the shape, if that is what comes next. */
+  #skipKey({ bytes, ends }: Shape, index: number): boolean {
+    const { source } = this;
+    const from = index === 0 ? 0 : ends[index - 1]!;
+    const to = ends[index]!;
+    const shift = this.at - from;
+    if (shift + to > this.end) return false;
+    for (let at = from; at < to; at++) if (source[shift + at] !== bytes[at]) return false;
+    this.at = shift + to;
+    return true;
+  }
+
+  #restOfMap(object: { [key: string]: Term }, done: number, count: number, depth: number, start: number): Term {
+    for (let index = done; index < count; index++) {
       const key = this.#key(depth);
       if (typeof key !== 'string' || key === '__proto__') return this.#wideMap(object, index, key, count, depth, start);
       object[key] = this.#read(depth);

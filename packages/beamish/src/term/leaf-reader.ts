@@ -20,6 +20,8 @@ const texts = new TextCache();
 /** Reads the terms that hold no others. */
 export class LeafReader extends ByteReader {
   readonly #binaries: 'auto' | 'string' | 'bytes';
+  /** Whether binaries may become texts. */
+  protected readonly texts: boolean;
   readonly #atomCache: ((index: number) => Atom | undefined) | undefined;
   readonly #largeViews: boolean;
   /** References to the atom cache so far. */
@@ -34,6 +36,7 @@ export class LeafReader extends ByteReader {
   ) {
     super(bytes, offset);
     this.#binaries = binaries;
+    this.texts = binaries !== 'bytes';
     this.#atomCache = atomCache;
     this.#largeViews = largeViews;
   }
@@ -81,7 +84,7 @@ export class LeafReader extends ByteReader {
 
   protected binary(): string | Uint8Array {
     const length = this.readUint32();
-    if (this.#binaries === 'bytes' || length > MAX_TEXT) return this.#bytes(length);
+    if (!this.texts || length > MAX_TEXT) return this.#bytes(length);
     const at = this.skip(length);
     const text = this.#text(at, length);
     if (text !== undefined) return text;
