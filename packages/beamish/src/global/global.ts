@@ -155,9 +155,20 @@ export class Global implements AsyncDisposable {
     return pid;
   }
 
-  /** The name as a destination of calls, sends and monitors, looked up each time (Elixir: `{:global, Name}`). */
-  via(name: Term): Via {
-    return new Via({ title: `global/${formatTerm(name, { maxLength: 100 })}`, whereis: () => this.whereis(name) });
+  /**
+   * The name as a destination of calls, sends and monitors, looked up each time (Elixir: `{:global, Name}`), and for starts:
+   * `node.spawn(Leader, [], { via: global.via(atom('leader')) })`. The process has the name before its `init`; where another has it
+   * the start rejects with `name_taken`.
+   */
+  via(name: Term, options: RegisterOptions = {}): Via {
+    const via: Via = new Via({
+      title: `global/${formatTerm(name, { maxLength: 100 })}`,
+      whereis: () => this.whereis(name),
+      register: async (pid, { signal }) => {
+        if (!(await this.register(name, pid, { signal, ...options }))) throw via.taken(this.whereis(name));
+      },
+    });
+    return via;
   }
 
   /** A typed reference to whoever has the name when it is used. */

@@ -79,7 +79,7 @@ export interface ProcessContext {
 export interface SpawnOptions {
   /** Registers the process. Fails with `name_taken`. */
   readonly name?: string;
-  /** Registers the process under a name of something else, before `init`: `registry.via(key)`. Fails with `name_taken`. */
+  /** Registers the process under a name of something else, before `init`: `registry.via(key)`, `global.via(name)`. Fails with `name_taken`. */
   readonly via?: Via;
   /** Linked from the start, before `init`. */
   readonly link?: Pid;

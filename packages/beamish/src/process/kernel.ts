@@ -131,7 +131,9 @@ export class Kernel {
     const process = new Process(this.newPid(), this.runtime, this, behaviour, options);
     this.processes.set(process.pid.serial * ID_LIMIT + process.pid.id, process);
     if (options.name !== undefined) this.names.set(options.name, process);
-    options.via?.register(process.pid);
+    process.naming = options.via?.register(process.pid, process);
+    // Told to who starts it, when it would begin; if it ends before, to nobody.
+    process.naming?.catch(() => {});
     if (options.link !== undefined) process.link(options.link);
     return process;
   }

@@ -49,6 +49,8 @@ export class Process implements ProcessContext, Runnable {
   readonly #timers = new OwnTimers();
   /** Linked from the start; when the start fails it is told by that alone, not by an exit signal too. */
   readonly #starter: Pid | undefined;
+  /** `init` waits for it: the process gets its name. */
+  naming: Promise<void> | undefined;
   #onStarted: ((failure: StartFailure | undefined) => void) | undefined;
   #state: State = 'starting';
   #queued = false;
@@ -275,6 +277,12 @@ export class Process implements ProcessContext, Runnable {
 
   #begin(): void {
     this.#state = 'running';
+    if (this.naming === undefined) this.#init();
+    else this.naming.then(() => this.#state === 'running' && this.#init(), this.#failStart);
+    this.naming = undefined;
+  }
+
+  #init(): void {
     let result: unknown;
     try {
       result = this.#behaviour.init?.(this);

@@ -7,6 +7,7 @@ import type { StartFailure } from './spawn-options.ts';
 import { ExitWith, KILL, reasonText } from './reason.ts';
 import { Server, methodsOf } from './server-host.ts';
 import type { ServerRef } from './server-ref.ts';
+import { NotNamed } from './via.ts';
 
 export interface ServerOptions extends SpawnOptions {
   /** Milliseconds for `init`; then the process is killed and the start rejects with `timeout`. @default Infinity, as in OTP */
@@ -63,7 +64,8 @@ function startTimedOut(title: string, startTimeout: number): BeamishError {
   return new BeamishError('timeout', `${title} could not be started: init did not finish within ${startTimeout} ms`);
 }
 
-function startError(title: string, { reason, error }: StartFailure): BeamishError {
+function startError(title: string, { reason, error }: StartFailure): Error {
+  if (error instanceof NotNamed && error.cause instanceof Error) return error.cause;
   const details: { readonly reason: Term } = { reason };
   const why = error instanceof ExitWith ? error.message : reasonText(reason);
   return new BeamishError('process_exited', `${title} could not be started: ${why}`, {

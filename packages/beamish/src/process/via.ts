@@ -1,5 +1,6 @@
-import { BeamishError } from '../error/index.ts';
-import type { Pid } from '../term/index.ts';
+import { BeamishError, isBeamishError } from '../error/index.ts';
+import { atom, Pid, tuple } from '../term/index.ts';
+import { ExitWith, reasonOf } from './reason.ts';
 import type { NamedProcess } from './signal.ts';
 
 export interface ViaOptions {
@@ -7,14 +8,17 @@ export interface ViaOptions {
   readonly title: string;
   /** Who has the name now. */
   readonly whereis: () => Pid | undefined;
-  /** Gives the name to a process that is about to start; absent when processes cannot be started under it. */
-  readonly register?: (pid: Pid) => void;
+  /**
+   * Gives the name to a process that is about to start; absent when processes cannot be started under it. Where that takes time
+   * `init` waits for it; `self.signal` fires when the process ends before. What it throws or rejects with is what the start fails with.
+   */
+  readonly register?: (pid: Pid, self: { readonly signal: AbortSignal }) => void | Promise<void>;
 }
 
 /**
  * A name that something else than the node's own table of names keeps (OTP: the `{via, Module, Name}` of
  * `gen_server:call/2`). It is looked up anew for every message, so it survives the restart of its process. Made by
- * `Registry.via` and `PartitionSupervisorRef.via`; or with `new Via` for names of one's own.
+ * `Registry.via`, `Global.via` and `PartitionSupervisorRef.via`; or with `new Via` for names of one's own.
  */
 export class Via {
   readonly title: string;
@@ -34,15 +38,21 @@ export class Via {
     if (this.#options.register === undefined)
       throw new BeamishError('option_invalid', `${this.title}: no process can be started under this name`);
     const owner = this.whereis();
-    if (owner === undefined) return;
-    throw new BeamishError('name_taken', `${this.title} is the name of ${owner.toString()}`, {
-      details: { name: this.title, pid: owner },
+    if (owner !== undefined) throw this.taken(owner);
+  }
+
+  taken(owner: Pid | undefined): BeamishError {
+    return new BeamishError('name_taken', `${this.title} is the name of ${owner?.toString() ?? 'another process'}`, {
+      details: { name: this.title, ...(owner === undefined ? {} : { pid: owner }) },
     });
   }
 
-  /** Gives the name to a process that starts. */
-  register(pid: Pid): void {
-    this.#options.register?.(pid);
+  /** Gives the name to a process that starts. @returns when that takes time: rejects with `NotNamed` */
+  register(pid: Pid, self: { readonly signal: AbortSignal }): Promise<void> | undefined {
+    const named = this.#options.register?.(pid, self);
+    return named?.catch((error: unknown) => {
+      throw new NotNamed(error);
+    });
   }
 
   toString(): string {
@@ -57,5 +67,14 @@ export class Nobody implements NamedProcess {
   constructor(name: string, node: string) {
     this.name = name;
     this.node = node;
+  }
+}
+
+/** The end of a process that did not get its name (OTP: a start that gives `{error, {already_started, Pid}}`). */
+export class NotNamed extends ExitWith {
+  constructor(cause: unknown) {
+    const owner = isBeamishError(cause, 'name_taken') ? cause.details['pid'] : undefined;
+    const reason = owner instanceof Pid ? tuple(atom('already_started'), owner) : reasonOf(cause);
+    super(reason, cause instanceof Error ? cause.message : String(cause), cause);
   }
 }

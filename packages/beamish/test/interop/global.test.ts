@@ -423,3 +423,37 @@ test(
     await assert.rejects(startNode({ name, cookie, global: {} }), (error) => isBeamishError(error, 'option_invalid'));
   },
 );
+
+test(
+  row(
+    '7.4',
+    'erl and us',
+    'a server that is started under a global name has it on a BEAM too, and neither side starts a second',
+  ),
+  options,
+  async (t) => {
+    const setup = await Setup.make(t);
+    const { nodes, globals, beams } = await setup.together(['ts1'], { a: [] });
+    const [ts1, of1, a] = [nodes[0] as Node, globals[0] as Global, beams[0] as Beam];
+    const name = atom('counter');
+    const start = () => ts1.spawn(Counter, [], { via: of1.via(name) });
+    const counter = await start();
+    assert.equal(await a.eval('gen_server:call({global, counter}, increment)'), '1');
+    assert.equal(await a.eval('node(global:whereis_name(counter))'), `'${ts1.name}'`);
+    const startThere = 'gen_event:start({global, counter})';
+    const second = `{error, {already_started, Pid}} = ${startThere}, Pid =:= global:whereis_name(counter)`;
+    assert.equal(await a.eval(second), 'true');
+    ts1.runtime.exit(counter.pid as Pid, atom('kill'));
+    await eventually(async () => (await a.eval('global:whereis_name(counter)')) === 'undefined', patient);
+    assert.equal(await a.eval(`element(1, ${startThere})`), 'ok');
+    await eventually(() => of1.whereis(name)?.node === a.name);
+    await assert.rejects(start(), (error) => {
+      assert.ok(isBeamishError(error, 'name_taken'), String(error));
+      return (error.details['pid'] as Pid).node === a.name;
+    });
+    await a.eval('gen_event:stop({global, counter})');
+    await eventually(() => of1.whereis(name) === undefined);
+    await start();
+    assert.equal(await a.eval('gen_server:call({global, counter}, increment)'), '1');
+  },
+);
