@@ -41,8 +41,6 @@ export class NameServer {
   readonly #monitors = new Map<string, Reference>();
   readonly #waiting = new Set<{ readonly nodes: Set<string>; readonly done: () => void }>();
   readonly #warned = new Set<string>();
-  /** Connected nodes that take no part, but may ask. */
-  readonly #hidden = new Set<string>();
   #supervisor: SupervisorRef | undefined;
   #nodeEvents: { cancel(): void } | undefined;
   #exposed: { remove(): void } | undefined;
@@ -95,10 +93,7 @@ export class NameServer {
     this.#exposed = this.#node.expose('global', exposedFunctions(this, registrar));
     this.#nodeEvents = this.#node.monitorNodes(({ type, node, info }) => {
       if (!info.hidden) this.#input({ type, node });
-      else if (type === 'nodeup') this.#hidden.add(node);
-      else this.#hidden.delete(node);
     });
-    for (const { name } of this.#node.nodes('hidden')) this.#hidden.add(name);
     for (const { name } of this.#node.nodes('visible')) this.#input({ type: 'nodeup', node: name });
   }
 
@@ -187,7 +182,7 @@ export class NameServer {
     const call = genCall(message);
     if (call !== undefined) {
       // Its connection was lost before this was handled: nobody waits for an answer, and nobody would give a lock back.
-      if (!this.#isInReach(call.pid.node)) return;
+      if (!this.#node.isConnected(call.pid.node)) return;
       const request = parseRequest(call.request);
       this.#call = call;
       if (request === undefined)
@@ -198,10 +193,6 @@ export class NameServer {
     const parsed = parsePeerMessage(message);
     if (parsed === undefined) this.#refuse(undefined, `a message that is none of global's`);
     else this.#input({ type: 'message', message: parsed });
-  }
-
-  #isInReach(node: string): boolean {
-    return node === this.#node.name || this.state.connected.has(node) || this.#hidden.has(node);
   }
 
   #input(input: ServerInput): void {

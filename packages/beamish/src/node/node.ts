@@ -224,6 +224,11 @@ export class Node implements AsyncDisposable {
     return this.#peers.disconnect(nodeName);
   }
 
+  /** Whether a node is connected now, or is this one: see `Runtime.isConnected`. */
+  isConnected(nodeName: string): boolean {
+    return this.runtime.isConnected(nodeName);
+  }
+
   /** The nodes that are connected now. `visible`: neither side is hidden. */
   nodes(filter: 'all' | 'visible' | 'hidden' = 'all'): readonly NodeInfo[] {
     const infos = this.#peers.all().map((connection) => connection.info);

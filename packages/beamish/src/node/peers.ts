@@ -171,6 +171,10 @@ export class Peers implements Distribution {
     this.#options.world.clock.defer(() => this.#attempts.giveUp(nodeName, attempt, error));
   }
 
+  isConnected(nodeName: string): boolean {
+    return this.#connections.has(nodeName);
+  }
+
   takesAlias(nodeName: string): boolean | undefined {
     const connection = this.#connections.get(nodeName);
     return connection === undefined ? undefined : (connection.info.flags & ALIAS) !== 0n;

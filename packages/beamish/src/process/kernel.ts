@@ -304,13 +304,16 @@ export class Kernel {
   #reply(from: Tuple, reply: Term, by: Process): void {
     const [pid, tag] = from.elements;
     const alias = aliasOf(tag);
+    const to = alias ?? pid;
+    // Whose connection was lost has been told so, and waits no more: no reason to dial.
+    if (!(to instanceof Reference || to instanceof Pid) || !this.isConnected(to.node)) return;
     if (alias !== undefined) {
       const owner = pid instanceof Pid ? pid : undefined;
       if (this.isHere(alias.node)) this.takeReply(tag, reply);
       else if (this.remoteWatches.takeCall(alias))
         this.route({ type: 'reply', node: this.nodeName, to: alias, reply, by: by.pid, owner }, alias.node);
       else this.route({ type: 'message', from: by.pid, to: alias, message: tuple(tag, reply), owner }, alias.node);
-    } else if (pid instanceof Pid) this.send(pid, tuple(tag, reply), by);
+    } else this.send(to, tuple(tag, reply), by);
   }
 
   // --- exits, monitors ---
@@ -381,6 +384,10 @@ export class Kernel {
     entry.watched?.watchers.take(this.references.numberOf(entry.reference) as number);
     if (entry.to === undefined || this.isHere(entry.to.node)) return;
     this.route({ type: 'demonitor', from: entry.owner.pid, to: entry.to, reference: entry.reference }, entry.to.node);
+  }
+
+  isConnected(node: string): boolean {
+    return this.isHere(node) || (this.distribution?.isConnected?.(node) ?? true);
   }
 
   /** Whether the node answers calls through an alias; unknown is taken as yes, for every OTP since 24 does. */

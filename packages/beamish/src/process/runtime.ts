@@ -327,6 +327,14 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.scheduler.onRelief(callback);
   }
 
+  /**
+   * Whether a node is connected now, or is this one. A process may handle a message after its sender's nodedown; to answer, link or monitor
+   * it then dials that node again (as in OTP). Who does not want that asks first: `runtime.isConnected(pid.node)`.
+   */
+  isConnected(nodeName: string): boolean {
+    return this.#kernel.isConnected(nodeName);
+  }
+
   /** The connection to a node ended, or none could be made: links break, monitors fire, calls reject, with `noconnection`. */
   connectionLost(nodeName: string): void {
     connectionLost(this.#kernel, nodeName);

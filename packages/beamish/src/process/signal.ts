@@ -104,6 +104,8 @@ export interface Distribution {
    * to the node, it answers by `Runtime.connectionLost(node)` in a later turn.
    */
   route(signal: Signal, node: string): void;
+  /** Whether there is a connection to `node` now. No such method: taken as yes. */
+  isConnected?(node: string): boolean;
   /** Whether `node` negotiated ALIAS (protocols 2.4). Undefined, or no such method: taken as yes, as every OTP since 24 does. */
   takesAlias?(node: string): boolean | undefined;
   /** Whether `node` is connected and takes the signals `call` and `reply`. No such method: none does. */

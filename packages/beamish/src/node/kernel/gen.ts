@@ -3,7 +3,7 @@ import type { Process } from '../../process/process.ts';
 import { aliasOf } from '../../process/references.ts';
 import { isSystemMessage, performSystem } from '../../process/system.ts';
 import { isAtom, isTuple, Pid, tuple } from '../../term/index.ts';
-import type { Term } from '../../term/index.ts';
+import type { Reference, Term } from '../../term/index.ts';
 
 /** OTP's gen messages, for processes that are no `GenServer` because a BEAM fixes what they answer (protocols 5.5). */
 
@@ -29,7 +29,12 @@ export function genCast(message: Term): { readonly request: Term } | undefined {
 
 /** To the alias when the tag has one, else to the caller (protocols 5.5). */
 export function reply(self: ProcessContext, call: Pick<GenCall, 'pid' | 'tag'>, value: Term): void {
-  self.send(aliasOf(call.tag) ?? call.pid, tuple(call.tag, value));
+  sendBack(self, aliasOf(call.tag) ?? call.pid, tuple(call.tag, value));
+}
+
+/** To who waits for it. Whose connection was lost has been told so, and is not dialled for it. */
+export function sendBack(self: ProcessContext, to: Pid | Reference, message: Term): void {
+  if (self.runtime.isConnected(to.node)) self.send(to, message);
 }
 
 /** A process that is a gen_server in OTP answers `sys` as one; without it `sys:get_status/1` of a BEAM runs into its time-out. */

@@ -1,6 +1,7 @@
 import { atom, atomName, chardataToString, iodataToBytes, isAtom, isTuple, Pid, tuple } from '../../term/index.ts';
 import type { Term } from '../../term/index.ts';
 import type { ProcessBehaviour } from '../../process/index.ts';
+import { sendBack } from './gen.ts';
 import { formatCall } from './io-format.ts';
 
 /**
@@ -104,7 +105,7 @@ export function groupLeader(print: (text: string, from: Pid) => void): ProcessBe
       if (!(from instanceof Pid)) return;
       const { result, text } = answerIo(request);
       if (text !== '') print(text, from);
-      self.send(from, tuple(atom('io_reply'), replyAs, result));
+      sendBack(self, from, tuple(atom('io_reply'), replyAs, result));
     },
   };
 }

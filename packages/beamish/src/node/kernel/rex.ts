@@ -3,7 +3,7 @@ import { atom, atomName, isAtom, isTuple, Pid, tuple } from '../../term/index.ts
 import type { Term } from '../../term/index.ts';
 import type { Exposed } from './exposed.ts';
 import { thrown, undefinedFunction } from './failure.ts';
-import { genCall, genCast, reply } from './gen.ts';
+import { genCall, genCast, reply, sendBack } from './gen.ts';
 
 interface Request {
   readonly kind: string;
@@ -60,10 +60,10 @@ function raw(
   const [pid, what] = message.elements;
   if (!(pid instanceof Pid)) return;
   if (isAtom(what, 'features_request')) {
-    self.send(pid, tuple(atom('features_reply'), atom(self.pid.node), [atom('erpc')]));
+    sendBack(self, pid, tuple(atom('features_reply'), atom(self.pid.node), [atom('erpc')]));
     return;
   }
-  serve(what, (result) => self.send(pid, tuple(atom('rex'), result)));
+  serve(what, (result) => sendBack(self, pid, tuple(atom('rex'), result)));
 }
 
 interface Run {
