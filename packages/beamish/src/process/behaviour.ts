@@ -87,6 +87,12 @@ export interface SpawnOptions {
   readonly parent?: Pid;
   /** @default false */
   readonly trapExit?: boolean;
+  /**
+   * False: to other nodes it is as if it were not there, by its name and by its pid: what they send, call, link, monitor or exit is
+   * addressed to nobody. It reaches them as ever, and gets their replies. Supervisors above it want the same, for with them it ends.
+   * @default true, as in OTP
+   */
+  readonly remote?: boolean;
   /** What people see in logs and the observer; a class name, say. */
   readonly label?: string;
 }

@@ -16,6 +16,12 @@ const NOTSUP = atom('notsup');
 /** As erlang:spawn_request_abandon/1. */
 const ABANDONED = atom('abandoned');
 
+/** Whom another node reaches. What goes on between a process and others already (a link, an alias) needs no such asking. */
+function reached(kernel: Kernel, to: Pid | NamedProcess): Process | undefined {
+  const process = kernel.findHere(to);
+  return process?.remote === true ? process : undefined;
+}
+
 /** Carries out a signal that `node` sent (protocols 3.5). What is addressed to nobody is dropped or answered `noproc`. */
 export function receiveSignal(
   kernel: Kernel,
@@ -26,7 +32,7 @@ export function receiveSignal(
   switch (signal.type) {
     case 'message':
       if (signal.to instanceof Reference) kernel.receiveByReference(signal.to, signal.message);
-      else kernel.findHere(signal.to)?.receiveFrom(node, signal.message);
+      else reached(kernel, signal.to)?.receiveFrom(node, signal.message);
       return;
     case 'call': {
       const { to, from, reference } = signal;
@@ -38,7 +44,7 @@ export function receiveSignal(
       kernel.receiveReply(signal.to, signal.reply, signal.node);
       return;
     case 'link': {
-      const process = kernel.find(signal.to);
+      const process = reached(kernel, signal.to);
       if (process !== undefined) process.links.linked(signal.from);
       else kernel.route({ type: 'linkExit', from: signal.to, to: signal.from, reason: NOPROC }, signal.from.node);
       return;
@@ -57,7 +63,7 @@ export function receiveSignal(
     case 'exit': {
       const { to, from, reason } = signal;
       kernel.later(() =>
-        (to instanceof Reference ? kernel.ownerOf(to) : kernel.findHere(to))?.receiveExit(from, reason, false),
+        (to instanceof Reference ? kernel.ownerOf(to) : reached(kernel, to))?.receiveExit(from, reason, false),
       );
       return;
     }
@@ -101,7 +107,7 @@ function watch(
   reference: Reference,
   forCall: boolean,
 ): Process | undefined {
-  const process = kernel.findHere(to);
+  const process = reached(kernel, to);
   if (process !== undefined) kernel.remoteWatches.add(process, from, reference, to, forCall);
   else kernel.route({ type: 'monitorExit', from: to, to: from, reference, reason: NOPROC }, from.node);
   return process;

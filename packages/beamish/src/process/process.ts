@@ -49,6 +49,8 @@ export class Process implements ProcessContext, Runnable {
   readonly #timers = new OwnTimers();
   /** Linked from the start; when the start fails it is told by that alone, not by an exit signal too. */
   readonly #starter: Pid | undefined;
+  /** Whether other nodes reach it. */
+  readonly remote: boolean;
   /** `init` waits for it: the process gets its name. */
   naming: Promise<void> | undefined;
   #onStarted: ((failure: StartFailure | undefined) => void) | undefined;
@@ -72,6 +74,7 @@ export class Process implements ProcessContext, Runnable {
     this.name = options.name;
     this.parent = options.parent;
     this.root = options.root ?? false;
+    this.remote = options.remote ?? true;
     this.#kernel = kernel;
     this.#behaviour = behaviour;
     this.#trapExit = options.trapExit ?? false;

@@ -42,6 +42,8 @@ export interface SupervisorOptions {
   readonly link?: Pid;
   readonly parent?: Pid;
   readonly label?: string;
+  /** As of a process: false hides the supervisor from other nodes. Its children are asked each for itself. @default true */
+  readonly remote?: boolean;
 }
 
 export interface ChildOptions extends Omit<ServerOptions, 'link' | 'parent'>, Pick<ChildSpec, 'restart' | 'shutdown'> {
@@ -73,7 +75,7 @@ export function child<C extends GenServer, A extends unknown[]>(
 export function supervisor(
   id: string,
   spec: SupervisorSpec,
-  options: Pick<SupervisorOptions, 'name' | 'label'> & Pick<ChildSpec, 'restart' | 'shutdown'> = {},
+  options: Pick<SupervisorOptions, 'name' | 'label' | 'remote'> & Pick<ChildSpec, 'restart' | 'shutdown'> = {},
 ): ChildSpec {
   const { restart, shutdown, ...rest } = options;
   return {
