@@ -8,6 +8,7 @@ import { pg2Adapter } from './pg2-adapter.ts';
 import type { Pg2Options } from './pg2-adapter.ts';
 import { GuardedStream, fit } from './guarded-stream.ts';
 import { ListenerSubscription, MessageStream } from './subscription.ts';
+import { Topic } from './topic.ts';
 import type {
   Guarded,
   Listener,
@@ -153,7 +154,7 @@ export class PubSub implements AsyncDisposable {
 
   /** To the subscribers on this node only. */
   localBroadcast(topic: string, message: Term): void {
-    if (this.#open !== undefined) this.#dispatch(topic, message, false);
+    if (this.#open !== undefined) this.#topics.get(topic)?.broadcast(message, undefined);
   }
 
   /** To the subscribers on one node only. */
@@ -209,7 +210,7 @@ export class PubSub implements AsyncDisposable {
   #add<S extends QueuedSubscription>(subscription: S): S {
     if (this.#open === undefined) return subscription;
     let topic = this.#topics.get(subscription.topic);
-    if (topic === undefined) this.#topics.set(subscription.topic, (topic = new Topic()));
+    if (topic === undefined) this.#topics.set(subscription.topic, (topic = new Topic(this.#host)));
     topic.add(subscription);
     return subscription;
   }
@@ -223,7 +224,7 @@ export class PubSub implements AsyncDisposable {
   #deliver(topic: string, message: Term): void {
     if (this.#stopped !== undefined) return;
     this.#received++;
-    this.#dispatch(topic, message, true);
+    this.#topics.get(topic)?.deliver(message);
   }
 
   #publish(topic: string, message: Term, except?: Subscription): void {
@@ -235,13 +236,8 @@ export class PubSub implements AsyncDisposable {
       refused = error;
     }
     this.#broadcasts++;
-    this.#dispatch(topic, message, false, except);
+    this.#topics.get(topic)?.broadcast(message, except);
     if (refused !== undefined) throw refused;
-  }
-
-  #dispatch(topic: string, message: Term, now: boolean, except?: Subscription): void {
-    const subscriptions = this.#topics.get(topic)?.subscriptions ?? [];
-    for (const subscription of subscriptions) if (subscription !== except) subscription.offer(message, now);
   }
 
   readonly #runTurn = (): void => {
@@ -249,28 +245,4 @@ export class PubSub implements AsyncDisposable {
     this.#turn = [];
     for (const callback of callbacks) callback();
   };
-}
-
-class Topic {
-  readonly #subscriptions = new Set<QueuedSubscription>();
-  #list: readonly QueuedSubscription[] | undefined;
-
-  get size(): number {
-    return this.#subscriptions.size;
-  }
-
-  /** In order of their start; a list that stays as it is when a listener that is called from it subscribes or cancels. */
-  get subscriptions(): readonly QueuedSubscription[] {
-    return (this.#list ??= [...this.#subscriptions]);
-  }
-
-  add(subscription: QueuedSubscription): void {
-    this.#subscriptions.add(subscription);
-    this.#list = undefined;
-  }
-
-  delete(subscription: QueuedSubscription): void {
-    this.#subscriptions.delete(subscription);
-    this.#list = undefined;
-  }
 }

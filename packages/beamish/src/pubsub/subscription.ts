@@ -29,7 +29,7 @@ export interface Subscription {
   readonly topic: string;
   /** Messages dropped so far. */
   readonly dropped: number;
-  /** Messages waiting. */
+  /** Messages waiting; what this node has broadcast in this turn may not be counted yet. */
   readonly queued: number;
   /** False after `cancel`, or after an overflow with `disconnect`. */
   readonly active: boolean;
@@ -88,8 +88,13 @@ export abstract class QueuedSubscription implements Subscription {
     return this.#active;
   }
 
-  /** @param _now whether the consumer may run inside this call. */
-  offer(message: Term, _now: boolean): void {
+  /** Messages that may wait. */
+  get capacity(): number {
+    return this.queue.capacity;
+  }
+
+  /** A message to be consumed in a later turn. */
+  offer(message: Term): void {
     if (!this.#active) return;
     if (!this.queue.full) this.queue.push(message);
     else if (this.#overflow === 'disconnect') {
@@ -158,42 +163,49 @@ export abstract class QueuedSubscription implements Subscription {
 
 /** Calls a function for each message. */
 export class ListenerSubscription extends QueuedSubscription {
-  readonly #listener: Listener;
-  #running = false;
-  #scheduled = false;
+  readonly listener: Listener;
+  /** Whether it may be called at once: nothing waits, and no call of it is under way. */
+  idle = true;
 
   constructor(host: SubscriptionHost, topic: string, listener: Listener, options: SubscribeOptions) {
     super(host, topic, options);
-    this.#listener = listener;
+    this.listener = listener;
   }
 
-  override offer(message: Term, now: boolean): void {
-    // From another node a listener may be called at once: the stack is that of the adapter's process. A local
-    // broadcaster, though, must not run its listeners inside its own call.
-    if (now && !this.#running && !this.#scheduled && this.active) this.#run(message, 0);
-    else super.offer(message, now);
+  /** It was called while idle, and this is what it gave: the next message waits for it. */
+  busyWith(result: Promise<void>): void {
+    this.idle = false;
+    void this.#settled(result).then(() => this.#rest());
+  }
+
+  failed(error: unknown): void {
+    this.host.logger.error(
+      { topic: this.topic, err: error },
+      'a subscriber failed on a message; it goes on with the next',
+    );
   }
 
   protected override arrived(): void {
-    if (!this.#running && !this.#scheduled) this.#schedule();
+    if (this.idle) this.#schedule();
   }
 
-  protected override ended(): void {}
+  protected override ended(): void {
+    this.idle = false;
+  }
 
   #schedule(): void {
-    this.#scheduled = true;
+    this.idle = false;
     this.host.defer(this.#turn);
   }
 
   readonly #turn = (): void => {
-    this.#scheduled = false;
     // No more than what waits now, so that a listener which broadcasts to itself leaves the others their turn.
     if (this.queue.length > 0) this.#run(this.take(), this.queue.length);
+    else this.#rest();
   };
 
   /** One message, then `left` of the queue; what is asynchronous is awaited in between. */
   #run(message: Term, left: number): void {
-    this.#running = true;
     // onDropped may have cancelled the subscription.
     for (let next = message; this.active; next = this.take()) {
       const pending = this.#handle(next);
@@ -212,25 +224,23 @@ export class ListenerSubscription extends QueuedSubscription {
   }
 
   #rest(): void {
-    this.#running = false;
-    if (this.queue.length > 0 && this.active) this.#schedule();
+    if (!this.active) return;
+    if (this.queue.length > 0) this.#schedule();
+    else this.idle = true;
   }
 
   #handle(message: Term): Promise<void> | undefined {
     try {
-      const result = this.#listener(message, this.topic);
-      return result instanceof Promise ? result.catch((error: unknown) => this.#failed(error)) : undefined;
+      const result = this.listener(message, this.topic);
+      return result instanceof Promise ? this.#settled(result) : undefined;
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
       return undefined;
     }
   }
 
-  #failed(error: unknown): void {
-    this.host.logger.error(
-      { topic: this.topic, err: error },
-      'a subscriber failed on a message; it goes on with the next',
-    );
+  #settled(result: Promise<void>): Promise<void> {
+    return result.catch((error: unknown) => this.failed(error));
   }
 }
 
