@@ -41,6 +41,8 @@ export interface GlobalStatistics {
   readonly known: readonly string[];
   /** Those of them that are known to have the same names. */
   readonly synced: readonly string[];
+  /** Nodes that are being met: their names are not compared yet. */
+  readonly sessions: number;
   /** Messages of other nodes that were refused. */
   readonly refused: number;
 }
@@ -208,12 +210,13 @@ export class Global implements AsyncDisposable {
 
   statistics(): GlobalStatistics {
     const { state, refused } = this.#open.server;
-    const { tables, known, synced } = state;
+    const { tables, known, synced, sessions } = state;
     return {
       names: tables.nameCount,
       locks: tables.lockCount,
       known: [...known.keys()].toSorted(),
       synced: [...synced].toSorted(),
+      sessions: sessions.size,
       refused,
     };
   }

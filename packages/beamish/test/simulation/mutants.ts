@@ -211,6 +211,30 @@ export const mutants: readonly SimulationMutant[] = [
     replace: '',
   },
   {
+    name: 'watch-of-a-name-kept',
+    scenario: 'leaks',
+    what: 'who had a global name or lock is watched for ever',
+    file: 'global/server/tables.ts',
+    find: /this\.#owners\.delete\(pid\.key\);\s*this\.#watch\(pid, false\);/,
+    replace: 'this.#owners.delete(pid.key);',
+  },
+  {
+    name: 'holder-of-no-lock-kept',
+    scenario: 'leaks',
+    what: 'the process that is to hold a global lock stays when it does not get it',
+    file: 'global/locks.ts',
+    find: /if \(!taken\) \{\s*end\(\);/,
+    replace: 'if (!taken) {',
+  },
+  {
+    name: 'locks-of-a-lost-node-kept',
+    scenario: 'leaks',
+    what: 'a node that is lost keeps its global names and locks',
+    file: 'global/server/tables.ts',
+    find: /if \(pid\.node === node\) this\.down\(pid\);/,
+    replace: 'if (pid.node === node) this.#owners.delete(pid.key);',
+  },
+  {
     name: 'restart-forgotten',
     scenario: 'supervision',
     what: 'rest_for_one restarts what comes after the child, and not the child',
@@ -242,6 +266,14 @@ export const mutants: readonly SimulationMutant[] = [
     find: /for \(const outgoing of attempt\?\.queue \?\? \[\]\) this\.#send\(connection, outgoing\);/,
     replace:
       'for (const outgoing of [...(attempt?.queue ?? []), ...(attempt?.queue ?? [])]) this.#send(connection, outgoing);',
+  },
+  {
+    name: 'multicall-of-one',
+    scenario: 'calls',
+    what: 'a call of many nodes asks the first of them again and again',
+    file: 'node/rpc.ts',
+    find: /return \{ node, value: await rpc\(runtime, \{ node, \.\.\.target \}, options\) \};/,
+    replace: 'return { node, value: await rpc(runtime, { node: nodes[0] as string, ...target }, options) };',
   },
   {
     name: 'both-keep-their-dial',
@@ -330,6 +362,14 @@ export const mutants: readonly SimulationMutant[] = [
     file: 'process/supervisor-core.ts',
     find: /if \(restarts\.length > state\.maxRestarts\)/,
     replace: 'if (restarts.length > state.maxRestarts + 1)',
+  },
+  {
+    name: 'partition-of-the-dead',
+    scenario: 'registry',
+    what: 'a partition whose process was started again leads to the one that ended',
+    file: 'process/partition-supervisor.ts',
+    find: /this\.#pids\[partition\] = result/,
+    replace: 'this.#pids[partition] ??= result',
   },
   {
     name: 'key-looked-at-late',

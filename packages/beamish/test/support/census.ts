@@ -1,4 +1,5 @@
 /** Everything that a node holds, as numbers: two censuses of a node at rest are equal, or something has leaked. */
+import type { Global } from '../../src/global/index.ts';
 import type { Groups } from '../../src/groups/index.ts';
 import type { Node } from '../../src/node/index.ts';
 import type { PubSub } from '../../src/pubsub/index.ts';
@@ -9,13 +10,19 @@ export type Census = Readonly<Record<string, number>>;
 export interface Counted {
   readonly node: Node;
   readonly counted: CountedWorld;
+  readonly global?: Global | undefined;
   readonly groups?: Groups | undefined;
   readonly pubsub?: PubSub | undefined;
 }
 
-export function censusOf({ node, counted, groups, pubsub }: Counted): Census {
+export function censusOf({ node, counted, global, groups, pubsub }: Counted): Census {
   const { peers, pending } = node.statistics();
   const census: Record<string, number> = { ...node.runtime.statistics(), peers: peers.length, handshakes: pending };
+  if (global !== undefined) {
+    const { names, locks, known, synced, sessions } = global.statistics();
+    const nodes = { knownNodes: known.length, syncedNodes: synced.length, globalSessions: sessions };
+    Object.assign(census, { globalNames: names, globalLocks: locks, ...nodes });
+  }
   if (groups !== undefined) {
     const { groups: names, peers: scopes, localMembers, remoteMembers } = groups.statistics();
     Object.assign(census, { groups: names, scopes, localMembers, remoteMembers });

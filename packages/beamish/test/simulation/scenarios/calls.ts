@@ -132,6 +132,7 @@ export const calls: Scenario = {
           enter(book, id as string);
           throw new Error(id as string);
         },
+        each: (id) => (enter(book, `${id as string} on ${node.name}`), node.name),
         slow: async (id, after) => (enter(book, id as string), await host.world.clock.sleep(after as number), id),
       });
       await node.runtime.startSupervisor({
@@ -186,7 +187,7 @@ export const calls: Scenario = {
         const peer = world.hosts[random.below(world.hosts.length)] as Host;
         const timeout = random.below(3) === 0 ? 1 + random.below(30) : 1000;
         const desk = this.#self.ref<Desk>({ name: 'desk', node: peer.nodeName }).with({ timeout });
-        const choice = random.below(14);
+        const choice = random.below(15);
         if (choice < 4) await this.#call(timeout, desk.answer(...this.#line), this.#id);
         else if (choice < 6) await this.#call(timeout, desk.answerLater(...this.#line, random.below(40)), this.#id);
         else if (choice === 6) await this.#call(timeout, desk.answerTwice(...this.#line), this.#id);
@@ -196,6 +197,7 @@ export const calls: Scenario = {
         else if (choice === 10) await this.#multi(timeout);
         else if (choice === 11) await this.#rpc(peer, timeout);
         else if (choice === 12) await this.#rex(peer, timeout);
+        else if (choice === 13) await this.#multicall(timeout);
         else await this.#aborted(peer);
       }
 
@@ -237,6 +239,23 @@ export const calls: Scenario = {
           });
         assert.deepEqual([...replies.map(({ node }) => node), ...badNodes].toSorted(), nodes.toSorted());
         for (const { node, reply } of replies) assert.equal(reply, node);
+      }
+
+      /** An outcome for each node, in the order of the nodes, and in each what that node did, once. */
+      async #multicall(timeout: number): Promise<void> {
+        const nodes = world.hosts.map(({ nodeName }) => nodeName);
+        const call = this.#node.multicall(nodes, 'sim', 'each', [this.#id], { timeout }).then((outcomes) => {
+          assert.deepEqual(
+            outcomes.map(({ node }) => node),
+            nodes,
+          );
+          for (const outcome of outcomes) {
+            if (outcome.error === undefined) assert.equal(outcome.value, outcome.node);
+            else if (!['timeout', 'noconnection', 'aborted'].includes(outcome.error.code)) throw outcome.error;
+          }
+        });
+        book.executed.set(this.#id, 0);
+        await this.#call(timeout, call, undefined);
       }
 
       async #rpc(peer: Host, timeout: number): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isBeamishError } from '../../../src/error/index.ts';
+import { Global } from '../../../src/global/index.ts';
 import { Groups } from '../../../src/groups/index.ts';
 import { Node } from '../../../src/node/index.ts';
 import { GenServer } from '../../../src/process/index.ts';
@@ -14,6 +15,7 @@ import { nodeOptions, SETTLED_WITHIN, type Scenario } from './scenario.ts';
 const FOR_EVER = 3_600_000;
 const PORT = 9100;
 const GROUP = atom('crowd');
+const NAMES = ['red', 'green', 'blue'].map((name) => atom(name));
 /** A process that takes everything and answers nothing. */
 const HOLE = 'hole';
 class Echo extends GenServer {
@@ -23,20 +25,22 @@ class Echo extends GenServer {
 }
 
 interface Member extends Counted {
+  readonly global: Global;
   readonly groups: Groups;
   readonly pubsub: PubSub;
 }
 
 async function begin(host: Host): Promise<Member> {
   const counted = countedWorld(host.world, { places: false });
-  const node = await Node.start({ ...nodeOptions(host), world: counted.world, port: PORT });
+  const node = await Node.start({ ...nodeOptions(host), world: counted.world, port: PORT, hidden: false });
+  const global = await Global.start(node);
   const groups = await Groups.start(node, 'scope');
   const pubsub = await PubSub.start(node, 'Test.PubSub');
   await node.spawn(Echo, [], { name: 'echo' });
   // In the group, so that others link to it; it survives them.
   groups.join(GROUP, node.runtime.spawn({ handle() {} }, { name: HOLE, trapExit: true }).pid);
   node.expose('leaks', { live: (time) => counted.world.clock.sleep(time as number).then(() => null) });
-  return { node, counted, groups, pubsub };
+  return { node, counted, global, groups, pubsub };
 }
 
 /** Whatever ends as it should is fine; what is no BeamishError is none of the ways in which something may end. */
@@ -106,6 +110,32 @@ const deeds: Readonly<Record<string, Deed>> = {
     pubsub.broadcast('topic', 'news');
     counted.world.clock.setTimer(random.below(1000), () => subscription.cancel());
   },
+  /** Given to a process of here or of there, which ends or loses it. */
+  name: ({ node, global, groups, counted }, { world: { random } }, peer, world) => {
+    const name = NAMES[random.below(NAMES.length)] as Term;
+    const there = groups.members(GROUP).filter(({ node }) => node === peer.nodeName);
+    const { pid } = node.runtime.spawn({ handle() {} });
+    counted.world.clock.setTimer(random.below(2000), () => node.runtime.exit(pid, atom('kill')));
+    const owner = there[random.below(there.length + 1)] ?? pid;
+    // Who loses a name that two have must not end: it is to be there when all is over.
+    settle(world, global.reRegister(name, owner, { timeout: 5000, resolve: 'random_notify' }));
+    if (random.below(2) === 0) settle(world, global.unregister(name, { timeout: 5000 }));
+  },
+  /** Until its owner ends, or it is given back. */
+  lock: ({ node, global, counted }, { world: { random } }, _, world) => {
+    const name = NAMES[random.below(NAMES.length)] as Term;
+    const options = { timeout: 3000, retries: random.below(3) };
+    if (random.below(2) === 0) {
+      settle(
+        world,
+        global.setLock(name, options).then((lock) => lock?.release()),
+      );
+      return;
+    }
+    const owner = node.runtime.spawn({ handle() {} }).pid;
+    counted.world.clock.setTimer(random.below(2000), () => node.runtime.exit(owner, atom('kill')));
+    settle(world, global.setLock(name, { ...options, owner }));
+  },
   disconnect: ({ node }, _, peer) => void node.disconnect(peer.nodeName),
   /** Nobody has that name, or that address. */
   stranger: ({ node }, { world: { random } }, peer) =>
@@ -136,7 +166,8 @@ function bind(link: (pid: Pid) => void, unlink: (pid: Pid) => void, other: Pid, 
  */
 export const leaks: Scenario = {
   name: 'leaks',
-  checks: 'when nodes and what they asked of each other are gone, nothing that was held for them is',
+  checks:
+    'when nodes and what they asked of each other are gone, nothing that was held for them is; names and locks of `global` among it',
   nodes: ['n1', 'n2', 'n3', 'alone'],
   faults: { count: 5, from: 50, until: 6000 },
   async run(world) {
@@ -171,11 +202,15 @@ export const leaks: Scenario = {
       () => {
         calm = true;
         const holders = program.all();
-        for (const { node } of holders.map(({ member }) => member)) {
-          for (const { name } of node.nodes()) node.disconnect(name);
+        for (const { member } of holders) {
+          for (const { name } of member.node.nodes()) member.node.disconnect(name);
         }
         assert.ok(program.complete, 'not every program has started');
         assert.ok(!holders.some(({ stopping }) => stopping), 'a node stops');
+        // Those of its own processes a node keeps.
+        for (const { member } of holders) {
+          for (const name of member.global.registeredNames()) settle(world, member.global.unregister(name));
+        }
         const alone = program.on(world.host('alone'));
         assert.ok(alone !== undefined);
         const expected = censusOf(alone.member);
