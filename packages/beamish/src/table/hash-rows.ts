@@ -1,16 +1,22 @@
-import { keyOf, termEquals } from '../term/index.ts';
+import { keyOf } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Row, Rows } from './rows.ts';
 
 interface Entry<R> {
   readonly key: Term;
-  rows: R[];
+  /** Undefined: those of `index`, which nobody has asked for since they changed. */
+  rows: R[] | undefined;
+  /** The rows of a bag when they are many, in their order, by what two that are the same have in common. */
+  index: Map<string, R> | undefined;
   /** Whether somebody has `rows`: then a change makes new ones, for what was looked up stays as it was. */
   lent: boolean;
   /** In the order in which the keys came: `next` needs no search. */
   before: Entry<R> | undefined;
   after: Entry<R> | undefined;
 }
+
+/** Rows of one key in a bag that are compared one by one; of more an index is worth its memory. */
+const FEW = 16;
 
 /** Equal exactly for keys that are the same term. Texts and small integers, most keys there are, stand for themselves. */
 function indexOf(key: Term): string | number {
@@ -22,6 +28,36 @@ function indexOf(key: Term): string | number {
     if (text.startsWith('s')) return indexOf(text.slice(text.indexOf(':') + 1));
   }
   return `\0${keyOf(key)}`;
+}
+
+function rowsOf<R extends Row>(entry: Entry<R>): R[] {
+  return (entry.rows ??= [...(entry.index?.values() ?? [])]);
+}
+
+/** Whether a bag does not have the row; it is in the index then, if there is one. */
+function isNew<R extends Row>(entry: Entry<R>, row: R): boolean {
+  const text = keyOf(row);
+  if (entry.index === undefined) {
+    const rows = rowsOf(entry);
+    if (rows.length < FEW) return !rows.some((other) => keyOf(other) === text);
+    entry.index = new Map(rows.map((other) => [keyOf(other), other]));
+  }
+  if (entry.index.has(text)) return false;
+  entry.index.set(text, row);
+  return true;
+}
+
+/** Takes the rows away that are this very term. @returns how many they were */
+function without<R extends Row>(entry: Entry<R>, row: R): number {
+  const text = keyOf(row);
+  if (entry.index !== undefined) {
+    if (!entry.index.delete(text)) return 0;
+    entry.rows = undefined;
+    return 1;
+  }
+  const rows = rowsOf(entry);
+  entry.rows = rows.filter((other) => keyOf(other) !== text);
+  return rows.length - entry.rows.length;
 }
 
 /** set, bag and duplicate_bag: keys are compared with `=:=` (ets.erl: "match"). */
@@ -42,7 +78,7 @@ export class HashRows<R extends Row> implements Rows<R> {
     const entry = this.#entries.get(indexOf(key));
     if (entry === undefined) return [];
     entry.lent = true;
-    return entry.rows;
+    return rowsOf(entry);
   }
 
   put(row: R): void {
@@ -50,7 +86,7 @@ export class HashRows<R extends Row> implements Rows<R> {
     const index = indexOf(key);
     const entry = this.#entries.get(index);
     if (entry === undefined) {
-      const added: Entry<R> = { key, rows: [row], lent: false, before: this.#last, after: undefined };
+      const added: Entry<R> = { key, rows: [row], index: undefined, lent: false, before: this.#last, after: undefined };
       if (this.#last === undefined) this.#first = added;
       else this.#last.after = added;
       this.#last = added;
@@ -59,9 +95,9 @@ export class HashRows<R extends Row> implements Rows<R> {
     } else if (this.#type === 'set') {
       entry.rows = [row];
       entry.lent = false;
-    } else if (this.#type === 'duplicate_bag' || !entry.rows.some((other) => termEquals(other, row))) {
-      if (entry.lent) entry.rows = [...entry.rows, row];
-      else entry.rows.push(row);
+    } else if (this.#type === 'duplicate_bag' || isNew(entry, row)) {
+      if (!entry.lent) entry.rows?.push(row);
+      else entry.rows = entry.index === undefined ? [...rowsOf(entry), row] : undefined;
       entry.lent = false;
       this.size++;
     }
@@ -76,21 +112,20 @@ export class HashRows<R extends Row> implements Rows<R> {
     else entry.before.after = entry.after;
     if (entry.after === undefined) this.#last = entry.before;
     else entry.after.before = entry.before;
-    this.size -= entry.rows.length;
-    return entry.rows;
+    const rows = rowsOf(entry);
+    this.size -= rows.length;
+    return rows;
   }
 
   deleteRow(row: R): void {
     const key = row[this.#position];
     const entry = this.#entries.get(indexOf(key));
     if (entry === undefined) return;
-    const rest = entry.rows.filter((other) => !termEquals(other, row));
-    if (rest.length === 0) this.delete(key);
-    else {
-      this.size -= entry.rows.length - rest.length;
-      entry.rows = rest;
-      entry.lent = false;
-    }
+    const gone = without(entry, row);
+    if (gone === 0) return;
+    entry.lent = false;
+    this.size -= gone;
+    if (entry.rows?.length === 0 || entry.index?.size === 0) this.delete(key);
   }
 
   clear(): void {
@@ -102,7 +137,7 @@ export class HashRows<R extends Row> implements Rows<R> {
   *values(): Iterable<R> {
     for (const entry of this.#entries.values()) {
       entry.lent = true;
-      yield* entry.rows;
+      yield* rowsOf(entry);
     }
   }
 
