@@ -1,3 +1,4 @@
+import { Crowd } from '../world/index.ts';
 import type { Clock, Random, Socket } from '../world/index.ts';
 import type { Connection } from './connection.ts';
 import type { DialOptions } from './dial.ts';
@@ -43,10 +44,11 @@ interface Arrival {
 /** Those who connect to this node and have not proved yet who they are. */
 export class Arrivals {
   readonly #options: ArrivalsOptions;
-  readonly #arrivals = new Set<Arrival>();
+  readonly #arrivals: Crowd<Arrival>;
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
+    this.#arrivals = new Crowd(options.maxPending);
   }
 
   get size(): number {
@@ -60,7 +62,6 @@ export class Arrivals {
 
   accept(socket: Socket): void {
     const { refusals, established } = this.#options;
-    if (this.#arrivals.size >= this.#options.maxPending) this.#makeRoom();
     const host: HandshakeHost = new HandshakeHost({
       socket,
       clock: this.#options.clock,
@@ -70,7 +71,7 @@ export class Arrivals {
       hooks: {
         decide: (name, nameMe) => this.#decide(arrival, name, nameMe),
         established: (peer) => {
-          this.#arrivals.delete(arrival);
+          this.#arrivals.delete(socket.remote.host, arrival);
           return established(socket, host, peer, arrival.replaces);
         },
         yielded() {},
@@ -82,7 +83,8 @@ export class Arrivals {
       },
     });
     const arrival: Arrival = { host, name: undefined, replaces: undefined };
-    this.#arrivals.add(arrival);
+    const gone = this.#arrivals.add(socket.remote.host, arrival);
+    if (gone !== undefined) this.#makeRoom(gone);
   }
 
   stop(): void {
@@ -90,22 +92,16 @@ export class Arrivals {
     this.#arrivals.clear();
   }
 
-  /**
-   * The one that has taken longest goes, not the one that comes: a few that are silent must not keep everybody out, and who
-   * means it is done in milliseconds.
-   */
-  #makeRoom(): void {
-    const [oldest] = this.#arrivals;
-    if (oldest === undefined) return;
+  #makeRoom(gone: Arrival): void {
     const { refusals, maxPending } = this.#options;
-    const message = `more than ${maxPending} connections at one time that prove nothing; the oldest is closed`;
-    refusals.refuse('limit', oldest.host.socket.remote, message);
-    oldest.host.cancel();
-    this.#over(oldest);
+    const message = `more than ${maxPending} connections at one time that prove nothing; the oldest of this address is closed`;
+    refusals.refuse('limit', gone.host.socket.remote, message);
+    gone.host.cancel();
+    this.#over(gone);
   }
 
   #over(arrival: Arrival): void {
-    this.#arrivals.delete(arrival);
+    this.#arrivals.delete(arrival.host.socket.remote.host, arrival);
     if (arrival.name !== undefined) this.#options.ended(arrival.name);
   }
 

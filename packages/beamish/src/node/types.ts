@@ -103,7 +103,7 @@ export interface NodeOptions {
    * most; a larger message, or more of them at one time, ends the connection. @default 134217728 (128 MiB)
    */
   readonly maxMessageBytes?: number;
-  /** Connections that have not authenticated yet, at one time. More are refused. @default 64 */
+  /** Connections that have not authenticated yet, at one time. For the next the oldest of the address with most is closed. @default 64 */
   readonly maxPending?: number;
   /** @default the world's */
   readonly logger?: Logger;

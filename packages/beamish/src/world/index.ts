@@ -3,6 +3,7 @@ export type { World } from './world.ts';
 export type { Clock, SleepOptions, Timer } from './clock.ts';
 export type { Random } from './random.ts';
 export type { LogLevel, LogMethod, Logger } from './logger.ts';
+export { Crowd } from './crowd.ts';
 export { LogThrottle } from './log-throttle.ts';
 export type { Disk, FileStatus } from './disk.ts';
 export type {

@@ -72,7 +72,7 @@ export interface ListenOptions {
   readonly tls?: TlsOptions;
   /** Milliseconds for a TLS handshake. @default 7000 */
   readonly handshakeTimeout?: number;
-  /** TLS handshakes at one time; for the next one the oldest is closed. @default 1000 */
+  /** TLS handshakes at one time; for the next one the oldest of the address with most is closed. @default 1000 */
   readonly maxHandshakes?: number;
   /** Called for a peer whose TLS handshake failed (`tls_failed`) or made room (`queue_full`), with its address. */
   readonly onRefused?: (error: Error, remote: Address) => void;

@@ -1,3 +1,4 @@
+import { Crowd } from '../../world/index.ts';
 import type { Listener, Socket, World } from '../../world/index.ts';
 import { isLoopback } from '../names.ts';
 import type { Refusals } from '../refusals.ts';
@@ -5,8 +6,8 @@ import { FrameReader } from '../wire/frame-reader.ts';
 import { MAX_REQUEST_BYTES } from './codec.ts';
 import { epmdServer, stepEpmdServer, type EpmdServerInput, type EpmdServerState } from './server-core.ts';
 
-/** Connections at one time, registered nodes included. */
-const MAX_CONNECTIONS = 512;
+/** Connections at one time that have not registered a node. */
+const MAX_ASKING = 512;
 /** Milliseconds until a connection must have asked something. */
 const REQUEST_TIME = 5000;
 
@@ -25,6 +26,7 @@ export class EpmdServer {
   readonly #world: World;
   readonly #refusals: Refusals;
   readonly #sockets = new Set<Socket>();
+  readonly #asking = new Crowd<Socket>(MAX_ASKING);
   #state: EpmdServerState;
   readonly #listeners: Listener[] = [];
   #lastConnection = 0;
@@ -58,11 +60,11 @@ export class EpmdServer {
   }
 
   #accept(socket: Socket): void {
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
-      socket.handle({ data() {}, close() {} });
-      this.#refusals.refuse('epmd_limit', socket.remote, `more than ${MAX_CONNECTIONS} connections to the port mapper`);
-      socket.destroy();
-      return;
+    const gone = this.#asking.add(socket.remote.host, socket);
+    if (gone !== undefined) {
+      const message = `more than ${MAX_ASKING} connections to the port mapper; the oldest of this address is closed`;
+      this.#refusals.refuse('epmd_limit', gone.remote, message);
+      gone.destroy();
     }
     this.#sockets.add(socket);
     const connection = ++this.#lastConnection;
@@ -79,7 +81,10 @@ export class EpmdServer {
           for (let body = reader.next(); body !== undefined; body = reader.next()) {
             const random = this.#world.random.uint32();
             const outcome = this.#step({ type: 'request', connection, body, local, random }, socket);
-            if (outcome === 'registered') timer.cancel();
+            if (outcome === 'registered') {
+              timer.cancel();
+              this.#asking.delete(socket.remote.host, socket);
+            }
             over = outcome === 'over';
             if (over) return;
           }
@@ -92,6 +97,7 @@ export class EpmdServer {
       close: () => {
         timer.cancel();
         this.#sockets.delete(socket);
+        this.#asking.delete(socket.remote.host, socket);
         this.#step({ type: 'closed', connection }, socket);
       },
     });

@@ -2,6 +2,7 @@ import type { Resolver } from 'node:dns/promises';
 import { connect as connectTcp, createServer, isIP, type Server, type Socket as NodeSocket } from 'node:net';
 import { hostname } from 'node:os';
 import { BeamishError } from '../../error/index.ts';
+import { Crowd } from '../crowd.ts';
 import type {
   Address,
   ConnectOptions,
@@ -30,10 +31,10 @@ const MAX_TLS_HANDSHAKES = 1000;
 async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
   const accept = (socket: NodeSocket): void => onConnection(new RealSocket(socket));
   /** TCP connections whose TLS handshake is not done: closed with the listener, not handed over after it. */
-  const handshaking = new Set<NodeSocket>();
+  const handshaking = new Crowd<NodeSocket>(options.maxHandshakes ?? MAX_TLS_HANDSHAKES);
   // Half-open, so that the owner decides what the end of the peer's bytes means.
   const common = { allowHalfOpen: true, pauseOnConnect: false };
-  const { tls, handshakeTimeout = TLS_SETUP_TIME, maxHandshakes = MAX_TLS_HANDSHAKES } = options;
+  const { tls, handshakeTimeout = TLS_SETUP_TIME } = options;
   let server: Server;
   let renewTls = (_tls: TlsOptions): void => {};
   if (tls === undefined) server = createServer(common, accept);
@@ -44,23 +45,21 @@ async function listen(options: ListenOptions, onConnection: (socket: Socket) => 
       (socket) => {
         const tcp = below(socket);
         if (tcp === undefined) handshaking.clear();
-        else handshaking.delete(tcp);
+        else handshaking.delete(tcp.remoteAddress ?? '', tcp);
         accept(socket);
       },
     );
     secure.on('connection', (socket: NodeSocket) => {
       // asked for now, the address is remembered; asked for after a failure, it is gone
-      void socket.remoteAddress;
-      const [oldest] = handshaking;
-      if (oldest !== undefined && handshaking.size >= maxHandshakes) {
-        const remote = { host: oldest.remoteAddress ?? '', port: oldest.remotePort ?? 0 };
-        const message = `more than ${maxHandshakes} TLS handshakes at one time; the oldest is closed`;
+      const { remoteAddress: host = '' } = socket;
+      const gone = handshaking.add(host, socket);
+      if (gone !== undefined) {
+        const remote = { host: gone.remoteAddress ?? '', port: gone.remotePort ?? 0 };
+        const message = `more than ${handshaking.limit} TLS handshakes at one time; the oldest of this address is closed`;
         options.onRefused?.(new BeamishError('queue_full', message), remote);
-        handshaking.delete(oldest);
-        oldest.destroy();
+        gone.destroy();
       }
-      handshaking.add(socket);
-      socket.once('close', () => handshaking.delete(socket));
+      socket.once('close', () => handshaking.delete(host, socket));
     });
     secure.on('tlsClientError', (error, socket) => {
       const remote = remoteOf(socket);
