@@ -233,16 +233,20 @@ export class Decoder extends LeafReader {
     const start = this.at - 1;
     const count = this.readUint32();
     this.#count(count, 2);
-    const shape = this.texts ? shapes.expected(this.source, this.at, this.end, count) : undefined;
-    if (shape === undefined) return this.#restOfMap({}, 0, count, depth, start);
+    const slot = this.texts ? shapes.slot(this.source, this.at, this.end, count) : undefined;
+    if (slot === undefined) return this.#restOfMap({}, 0, count, depth, start);
+    const { shape } = slot;
     const values: Term[] = [];
     if (shape.keys.length === count) {
       while (values.length < count && this.#skipKey(shape, values.length)) values.push(this.#read(depth));
-      if (values.length === count) return shape.object(values);
+      if (values.length === count) {
+        slot.hit();
+        return shape.object(values);
+      }
     }
     const object = shape.begun(values);
     const map = this.#restOfMap(object, values.length, count, depth, start);
-    if (map === object) shape.missed(object);
+    if (map === object) slot.missed(object);
     return map;
   }
 

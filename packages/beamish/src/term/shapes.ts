@@ -14,24 +14,30 @@ const PATIENCE = 16;
 const WORTH_CODE = 512;
 /** What may stand in a program as it is. Keys come from peers: nothing else is ever made part of one. */
 const NAME = /^(?!__proto__$)[A-Za-z_$][\w$]*$/;
-const NOTHING = new Uint8Array(0);
 
 /**
  * The keys of a map in their order, remembered, for most maps have those of one before. To compare bytes costs a fraction of
  * reading texts, and an object from a literal a fraction of one that is put together key by key.
  */
 export class Shape {
-  keys: readonly string[] = [];
+  readonly keys: readonly string[];
   /** The keys as they are written, with tag and length, and where each ends. */
-  bytes: Uint8Array = NOTHING;
-  ends: readonly number[] = [];
-  #misses = 0;
+  readonly bytes: Uint8Array;
+  readonly ends: readonly number[];
   #uses = 0;
   #literal: ((values: readonly Term[]) => PlainObject) | undefined;
 
+  constructor(keys: readonly string[], texts: readonly Uint8Array[]) {
+    let end = 0;
+    this.keys = keys;
+    this.ends = texts.map(({ length }) => (end += 5 + length));
+    this.bytes = new Uint8Array(
+      Buffer.concat(texts.flatMap((text) => [Buffer.of(BINARY, 0, 0, text.length >> 8, text.length), text])),
+    );
+  }
+
   /** The object with a value for every key. */
   object(values: readonly Term[]): PlainObject {
-    this.#misses = 0;
     if (this.#literal !== undefined) return this.#literal(values);
     this.#uses += 1;
     if (this.#uses === WORTH_CODE) this.#literal = literal(this.keys);
@@ -44,27 +50,30 @@ export class Shape {
     for (let index = 0; index < values.length; index++) object[this.keys[index]!] = values[index];
     return object;
   }
+}
 
-  /** This object was another. */
+/**
+ * Where the shape of maps that begin alike is kept. It is replaced, never changed: a map inside the value of another may take the
+ * place of the shape by which that one is being read.
+ */
+export class Slot {
+  shape = new Shape([], []);
+  #misses = 0;
+
+  /** A map was of the shape. */
+  hit(): void {
+    this.#misses = 0;
+  }
+
+  /** This object was not. */
   missed(object: PlainObject): void {
     this.#misses += 1;
     if (this.#misses < PATIENCE) return;
     this.#misses = 0;
-    this.#learn(Object.keys(object));
-  }
-
-  #learn(keys: readonly string[]): void {
+    const keys = Object.keys(object);
     const texts = keys.map((key) => Buffer.from(key));
-    const bytes = Buffer.concat(
-      texts.flatMap((text) => [Buffer.of(BINARY, 0, 0, text.length >> 8, text.length), text]),
-    );
-    if (bytes.length > MAX_KEY_BYTES) return;
-    let end = 0;
-    this.keys = keys;
-    this.ends = texts.map((text) => (end += 5 + text.length));
-    this.bytes = new Uint8Array(bytes);
-    this.#uses = 0;
-    this.#literal = undefined;
+    const bytes = texts.reduce((sum, { length }) => sum + 5 + length, 0);
+    if (bytes <= MAX_KEY_BYTES) this.shape = new Shape(keys, texts);
   }
 }
 
@@ -81,15 +90,15 @@ function literal(keys: readonly string[]): ((values: readonly Term[]) => PlainOb
 
 /** Shapes of maps, found by how a map begins. */
 export class Shapes {
-  readonly #slots = new Array<Shape | undefined>(SLOTS).fill(undefined);
+  readonly #slots = new Array<Slot | undefined>(SLOTS).fill(undefined);
 
-  /** What may be the shape of a map of `count` keys whose first begins at `at`; undefined: it is like none that is remembered. */
-  expected(source: FastBuffer, at: number, end: number, count: number): Shape | undefined {
+  /** Where the shape of a map may be that has `count` keys whose first begins at `at`; undefined: it can have none. */
+  slot(source: FastBuffer, at: number, end: number, count: number): Slot | undefined {
     if (count === 0 || count > MAX_KEYS || at + 5 > end || source[at] !== BINARY) return undefined;
     const length = source[at + 4]!;
     const last = at + 4 + length;
     if (last >= end) return undefined;
-    const slot = (count * 217 + length * 31 + source[at + 5]! * 5 + source[last]! * 17) & (SLOTS - 1);
-    return (this.#slots[slot] ??= new Shape());
+    const index = (count * 217 + length * 31 + source[at + 5]! * 5 + source[last]! * 17) & (SLOTS - 1);
+    return (this.#slots[index] ??= new Slot());
   }
 }

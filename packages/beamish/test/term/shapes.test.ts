@@ -3,6 +3,7 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { isBeamishError } from '../../src/error/index.ts';
 import { decode, encode } from '../../src/term/index.ts';
 import type { Term } from '../../src/term/index.ts';
@@ -121,6 +122,37 @@ test('many shapes that begin alike are all read right', () => {
     const term = { type: 'event', [`key${count % 50}`]: count };
     deepEqual(decode(encode(term)), term);
   }
+});
+
+test('maps inside a map that begin as it does, and become the shape meanwhile, leave it what it is', () => {
+  const part = { id: 1, size: 2, total: 3 };
+  learn({ id: 1, parts: [], total: 3 });
+  for (const count of [10, 20, 40, OFTEN]) {
+    const term = { id: 1, parts: Array.from({ length: count }, () => part), total: 3 };
+    const read = decode(encode(term));
+    deepEqual(read, term);
+    deepEqual(decode(encode(read)), term);
+  }
+});
+
+test('random nested maps of few keys, in any order, are read as they are written', () => {
+  const key = fc.constantFrom('id', 'ab', 'aa', 'total', 'tidal', '7', 'é', 'valueOf');
+  const { term } = fc.letrec<{ term: Term }>((tie) => ({
+    term: fc.oneof(
+      { maxDepth: 4, depthSize: 'medium' },
+      fc.integer(),
+      fc.array(tie('term'), { maxLength: 20 }),
+      fc.dictionary(key, tie('term'), { minKeys: 1, maxKeys: 4, noNullPrototype: true }),
+    ),
+  }));
+  fc.assert(
+    fc.property(fc.array(term, { maxLength: 40 }), (terms) => {
+      const read = decode(encode(terms));
+      deepEqual(read, terms);
+      deepEqual(JSON.stringify(read), JSON.stringify(terms), 'the order of the keys too');
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('without the permission to make functions, objects are made key by key', () => {
