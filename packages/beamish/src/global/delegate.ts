@@ -1,6 +1,7 @@
 import { BeamishError, isBeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
 import type { ServerRef } from '../process/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import { atom, atomName, formatTerm, isAtom, Pid } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { WaitOptions } from './deadline.ts';
@@ -85,9 +86,20 @@ export class GlobalDelegate implements AsyncDisposable {
     return pid;
   }
 
-  /** A typed reference to the process that has the name now. @throws BeamishError `noproc` when nobody has it */
-  async ref<C>(name: Term, options: WaitOptions = {}): Promise<ServerRef<C>> {
-    return this.#node.runtime.ref<C>(await this.#find(name, options));
+  /**
+   * A typed reference to the process that has the name now; `contract` as for `Runtime.ref`.
+   * @throws BeamishError `noproc` when nobody has it
+   */
+  ref<C>(name: Term, options?: WaitOptions): Promise<ServerRef<C>>;
+  ref<const K extends Contract>(
+    name: Term,
+    options: WaitOptions & { readonly contract: K },
+  ): Promise<ServerRef<Callable<K>>>;
+  async ref(
+    name: Term,
+    { contract = {}, ...options }: WaitOptions & { readonly contract?: Contract } = {},
+  ): Promise<ServerRef<unknown>> {
+    return this.#node.runtime.ref(await this.#find(name, options), contract);
   }
 
   /** As `Global.setLock`; by default on the node that is asked and all that it knows. */

@@ -2,6 +2,7 @@ import { BeamishError } from '../error/index.ts';
 import type { Node } from '../node/index.ts';
 import { Via } from '../process/index.ts';
 import type { ServerRef } from '../process/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import { formatTerm, type Pid } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import { within } from './deadline.ts';
@@ -173,9 +174,11 @@ export class Global implements AsyncDisposable {
     return via;
   }
 
-  /** A typed reference to whoever has the name when it is used. */
-  ref<C>(name: Term): ServerRef<C> {
-    return this.#node.runtime.ref<C>(this.via(name));
+  /** A typed reference to whoever has the name when it is used; `contract` as for `Runtime.ref`. */
+  ref<C>(name: Term): ServerRef<C>;
+  ref<const K extends Contract>(name: Term, contract: K): ServerRef<Callable<K>>;
+  ref(name: Term, contract: Contract = {}): ServerRef<unknown> {
+    return this.#node.runtime.ref(this.via(name), contract);
   }
 
   /**

@@ -1,4 +1,6 @@
 import { isBeamishError } from '../error/index.ts';
+import { check, replySchema } from '../schema/index.ts';
+import type { Contract } from '../schema/index.ts';
 import type { Term } from '../term/index.ts';
 import type { CallOptions } from './calls.ts';
 import type { Kernel } from './kernel.ts';
@@ -55,15 +57,20 @@ export function makeMultiRef<C>(
   owner: Process,
   nodes: readonly string[],
   name: string,
-  options: CallOptions,
+  options: CallOptions & { readonly contract?: Contract },
 ): MultiRef<C> {
+  const { contract, ...callOptions } = options;
   const cast = methodProxy({}, (method) => (...args) => {
     for (const node of nodes) kernel.cast({ name, node }, requestOf(method, args), owner);
   });
-  return methodProxy(
-    { cast, nodes, [Symbol.toStringTag]: 'MultiRef' },
-    (method) =>
-      (...args) =>
-        multiCall(kernel, owner, nodes, name, requestOf(method, args), options),
-  ) as MultiRef<C>;
+  return methodProxy({ cast, nodes, [Symbol.toStringTag]: 'MultiRef' }, (method) => async (...args) => {
+    const { replies, badNodes } = await multiCall(kernel, owner, nodes, name, requestOf(method, args), callOptions);
+    const schema = replySchema(contract, method);
+    if (schema === undefined) return { replies, badNodes };
+    const checked = replies.map(async ({ node, reply }) => ({
+      node,
+      reply: await check(schema, reply, `reply of ${method} on ${node}`),
+    }));
+    return { replies: await Promise.all(checked), badNodes };
+  }) as MultiRef<C>;
 }

@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import { Pid, formatTerm, keyOf } from '../term/index.ts';
 import type { Term } from '../term/index.ts';
 import type { Runtime } from './runtime.ts';
@@ -90,10 +91,15 @@ export class PartitionSupervisor {
     return new Via({ title, whereis: () => this.whereis(key) });
   }
 
-  /** A typed reference to whoever has the key when it is used. @throws BeamishError `closed` before the start */
-  ref<C>(key: Term): ServerRef<C> {
+  /**
+   * A typed reference to whoever has the key when it is used; `contract` as for `Runtime.ref`.
+   * @throws BeamishError `closed` before the start
+   */
+  ref<C>(key: Term): ServerRef<C>;
+  ref<const K extends Contract>(key: Term, contract: K): ServerRef<Callable<K>>;
+  ref(key: Term, contract: Contract = {}): ServerRef<unknown> {
     if (this.#runtime === undefined) throw new BeamishError('closed', `${this.name} has not been started`);
-    return this.#runtime.ref<C>(this.via(key));
+    return this.#runtime.ref(this.via(key), contract);
   }
 
   #spec(): SupervisorSpec {

@@ -1,4 +1,5 @@
 import { BeamishError } from '../error/index.ts';
+import type { Callable, Contract } from '../schema/index.ts';
 import { formatTerm, keyOf } from '../term/index.ts';
 import type { Pid, Term } from '../term/index.ts';
 import type { Monitor } from './behaviour.ts';
@@ -116,9 +117,11 @@ export class Registry<V = undefined> implements Disposable {
     return new Via({ title, whereis: () => this.whereis(key), ...(register === undefined ? {} : { register }) });
   }
 
-  /** A typed reference to whoever has the key when it is used. @throws as `via` */
-  ref<C>(key: Term): ServerRef<C> {
-    return this.#runtime.ref<C>(this.#viaOf(key));
+  /** A typed reference to whoever has the key when it is used; `contract` as for `Runtime.ref`. @throws as `via` */
+  ref<C>(key: Term): ServerRef<C>;
+  ref<const K extends Contract>(key: Term, contract: K): ServerRef<Callable<K>>;
+  ref(key: Term, contract: Contract = {}): ServerRef<unknown> {
+    return this.#runtime.ref(this.#viaOf(key), contract);
   }
 
   /** The values of `pid` under the key (Elixir `Registry.values/3`). */

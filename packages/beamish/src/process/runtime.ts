@@ -182,9 +182,22 @@ export class Runtime implements AsyncDisposable {
     return multiCall(this.#kernel, this.#kernel.root, nodes, name, requestOf(method, args), options);
   }
 
-  /** `multiCall` with types: `await runtime.multiRef<Counter>(nodes, 'counter').increment(2)`; `cast` is OTP's `abcast`. */
-  multiRef<C>(nodes: readonly string[], name: string, options: CallOptions = {}): MultiRef<C> {
-    return makeMultiRef<C>(this.#kernel, this.#kernel.root, nodes, name, options);
+  /**
+   * `multiCall` with types: `await runtime.multiRef<Counter>(nodes, 'counter').increment(2)`; `cast` is OTP's `abcast`. With a
+   * contract the types are its schemas', and one reply that does not fit rejects the call with `value_invalid`.
+   */
+  multiRef<C>(nodes: readonly string[], name: string, options?: CallOptions): MultiRef<C>;
+  multiRef<const K extends Contract>(
+    nodes: readonly string[],
+    name: string,
+    options: CallOptions & { readonly contract: K },
+  ): MultiRef<Callable<K>>;
+  multiRef(
+    nodes: readonly string[],
+    name: string,
+    options: CallOptions & { readonly contract?: Contract } = {},
+  ): MultiRef<unknown> {
+    return makeMultiRef(this.#kernel, this.#kernel.root, nodes, name, options);
   }
 
   /**

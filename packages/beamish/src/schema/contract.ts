@@ -65,13 +65,18 @@ export function guardFunction(name: string, schema: ArgumentsSchema | undefined,
   };
 }
 
+/** The schema of a method's reply, where the contract has one. */
+export function replySchema(contract: Contract | undefined, name: string): StandardSchema | undefined {
+  return contract !== undefined && Object.hasOwn(contract, name) ? contract[name]?.reply : undefined;
+}
+
 /** A call whose reply is what its schema makes of it. @throws ValueInvalid (rejects) when it does not fit */
 export function guardReply(
   name: string,
   contract: Contract | undefined,
   call: (...args: Term[]) => Promise<Term>,
 ): (...args: Term[]) => Promise<unknown> {
-  const reply = contract !== undefined && Object.hasOwn(contract, name) ? contract[name]?.reply : undefined;
+  const reply = replySchema(contract, name);
   return reply === undefined ? call : async (...args) => await check(reply, await call(...args), `reply of ${name}`);
 }
 

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { z } from 'zod';
 import { isBeamishError } from '../../src/error/index.ts';
+import { Global } from '../../src/global/index.ts';
+import { GenServer } from '../../src/process/index.ts';
 import { PubSub } from '../../src/pubsub/index.ts';
 import { guarded } from '../../src/schema/index.ts';
 import { testCluster } from '../node/nodes.ts';
@@ -42,6 +44,23 @@ test('rpc: a wrong argument is refused by the node that serves, counted in its l
     shop.rpc('Shop', 'total', [{ prices: [] }], { reply: z.string() }),
     (error) => isBeamishError(error, 'value_invalid') && error.message.startsWith('reply of Shop:total: '),
   );
+});
+
+test('a global name: a reference with a contract guards its replies', async (t) => {
+  const cluster = await testCluster(t);
+  const { node } = await cluster.start('a@127.0.0.1', { hidden: false });
+  const global = await Global.start(node);
+  t.after(() => global.stop());
+  class Shop extends GenServer {
+    total(): number {
+      return 3;
+    }
+  }
+  const shop = await node.spawn(Shop, []);
+  assert.ok(await global.register('shop', shop));
+  assert.equal(await global.ref('shop', { total: { reply: v.number() } }).total(), 3);
+  const wrong = global.ref('shop', { total: { reply: v.string() } });
+  await assert.rejects(wrong.total(), (error) => isBeamishError(error, 'value_invalid'));
 });
 
 test('a topic: listeners and streams get what the schema makes of a message, in order; the others are counted', async (t) => {

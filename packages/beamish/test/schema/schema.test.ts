@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { z } from 'zod';
 import { isBeamishError } from '../../src/error/index.ts';
 import type { BeamishError } from '../../src/error/index.ts';
-import { GenServer, Runtime } from '../../src/process/index.ts';
+import { GenServer, PartitionSupervisor, Registry, Runtime, child } from '../../src/process/index.ts';
 import { check, guarded, plain } from '../../src/schema/index.ts';
 import type { Contract, StandardSchema } from '../../src/schema/index.ts';
 import { atom, atomMap, float, tuple } from '../../src/term/index.ts';
@@ -249,10 +249,28 @@ test('a reference with a contract: replies are what its schemas make of them, ot
     broken: { reply: z.string() },
   };
   const runtime = new Runtime({ world: fakeWorld() });
-  await runtime.startServer(Clock, [], { name: 'clock' });
-  const clock = runtime.ref('clock', contract);
-  assert.equal((await clock.now()).getUTCFullYear(), 2026);
-  await assert.rejects(clock.with({ timeout: 10 }).broken(), invalid('^reply of broken: '));
+  const registry = new Registry(runtime, { keys: 'unique' });
+  await runtime.startServer(Clock, [], { name: 'clock', via: registry.via('clock') });
+  const partitions = new PartitionSupervisor({ name: 'clocks', partitions: 2, child: () => child(Clock, []) });
+  await partitions.start(runtime);
+  for (const clock of [
+    runtime.ref('clock', contract),
+    registry.ref('clock', contract),
+    partitions.ref('any', contract),
+  ]) {
+    assert.equal((await clock.now()).getUTCFullYear(), 2026);
+    await assert.rejects(clock.with({ timeout: 10 }).broken(), invalid('^reply of broken: '));
+  }
+
+  const { nodeName } = runtime;
+  const all = runtime.multiRef([nodeName, 'nobody@h'], 'clock', { contract });
+  const { replies, badNodes } = await all.now();
+  assert.deepEqual(
+    replies.map(({ node, reply }) => [node, reply.getUTCFullYear()]),
+    [[nodeName, 2026]],
+  );
+  assert.deepEqual(badNodes, ['nobody@h']);
+  await assert.rejects(all.broken(), invalid(`^reply of broken on ${nodeName}: `));
 });
 
 test('guarded functions: each runs only with arguments that fit', async () => {

@@ -1,7 +1,7 @@
 /** Compiled, never run: each `@ts-expect-error` fails the type check when the mistake below it would compile. */
 import { Node } from '../../src/node/index.ts';
 import type { RemoteNode } from '../../src/node/index.ts';
-import { Sys, whichChildren } from '../../src/process/index.ts';
+import { GenServer, Sys, whichChildren } from '../../src/process/index.ts';
 import type { Runtime } from '../../src/process/index.ts';
 import type { Pid } from '../../src/term/index.ts';
 
@@ -51,4 +51,24 @@ export async function services(runtime: Runtime, remote: Pid): Promise<void> {
   // @ts-expect-error who asks must be given
   await Sys.suspend(remote);
   void [state, kind];
+}
+
+class Counter extends GenServer {
+  increment(by = 1): number {
+    return by;
+  }
+}
+
+export async function remoteReferences(node: Node, remote: RemoteNode, pid: Pid): Promise<void> {
+  for (const counter of [node.ref<Counter>('counter'), remote.ref<Counter>('counter'), remote.ref<Counter>(pid)]) {
+    (await counter.increment(1)) satisfies number;
+    // @ts-expect-error no such method
+    await counter.decrement();
+    // @ts-expect-error an argument of another type
+    await counter.increment('2');
+    // @ts-expect-error the reply is a number
+    (await counter.increment()) satisfies string;
+    // @ts-expect-error casts are checked too
+    counter.cast.increment('2');
+  }
 }

@@ -1,5 +1,12 @@
 /** Compiled, never run: each `@ts-expect-error` fails the type check when the mistake below it would compile. */
-import { GenServer, NO_REPLY, Runtime, child } from '../../src/process/index.ts';
+import {
+  GenServer,
+  NO_REPLY,
+  Runtime,
+  child,
+  type PartitionSupervisor,
+  type Registry,
+} from '../../src/process/index.ts';
 import type { ServerRef } from '../../src/process/index.ts';
 import { realWorld } from '../../src/world/index.ts';
 
@@ -98,4 +105,29 @@ export async function starts(): Promise<void> {
   (await runtime.ref<Counter>('counter').increment()) satisfies number;
   // @ts-expect-error without a type there is nothing to call
   await runtime.ref('counter').increment();
+}
+
+export async function otherReferences(registry: Registry, partitions: PartitionSupervisor): Promise<void> {
+  const named = [registry.ref<Counter>('a'), partitions.ref<Counter>('a'), runtime.ref<Counter>(registry.via('a'))];
+  for (const counter of [...named, runtime.ref<Counter>({ name: 'counter', node: 'b@h' })]) {
+    (await counter.increment(1)) satisfies number;
+    // @ts-expect-error no such method
+    await counter.decrement();
+    // @ts-expect-error an argument of another type
+    await counter.increment('2');
+    // @ts-expect-error the reply is a number
+    (await counter.increment()) satisfies string;
+    // @ts-expect-error casts are checked too
+    counter.cast.increment('2');
+  }
+  const all = runtime.multiRef<Counter>(['a@h', 'b@h'], 'counter', { timeout: 10 });
+  (await all.increment(1)).replies[0]?.reply satisfies number | undefined;
+  // @ts-expect-error no such method
+  await all.decrement();
+  // @ts-expect-error an argument of another type
+  await all.increment('2');
+  // @ts-expect-error the reply is a number
+  (await all.increment()).replies[0]?.reply satisfies string | undefined;
+  // @ts-expect-error casts are checked too
+  all.cast.increment('2');
 }

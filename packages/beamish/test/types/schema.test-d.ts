@@ -1,8 +1,10 @@
 /** Compiled, never run: each `@ts-expect-error` fails the type check when the mistake below it would compile. */
 import * as v from 'valibot';
 import { z } from 'zod';
+import type { Global, GlobalDelegate } from '../../src/global/index.ts';
 import type { RemoteNode } from '../../src/node/index.ts';
 import { GenServer, Runtime } from '../../src/process/index.ts';
+import type { PartitionSupervisor, Registry } from '../../src/process/index.ts';
 import type { PubSub } from '../../src/pubsub/index.ts';
 import { check, guarded, plain } from '../../src/schema/index.ts';
 import type { Handlers, InputOf, OutputOf } from '../../src/schema/index.ts';
@@ -73,6 +75,40 @@ export async function references(node: RemoteNode): Promise<void> {
   // @ts-expect-error the reply of a method without a schema is any term
   (await stock.count()) satisfies number;
   (await runtime.ref('stock', contract).find('a')) satisfies string | null;
+}
+
+export async function otherReferences(
+  registry: Registry,
+  partitions: PartitionSupervisor,
+  global: Global,
+  delegate: GlobalDelegate,
+): Promise<void> {
+  for (const stock of [
+    registry.ref('stock', contract),
+    partitions.ref('stock', contract),
+    global.ref('stock', contract),
+    await delegate.ref('stock', { contract, timeout: 10 }),
+  ]) {
+    (await stock.find('a')) satisfies string | null;
+    // @ts-expect-error an argument of another type
+    await stock.find(1);
+    // @ts-expect-error no such method
+    await stock.release('a');
+    // @ts-expect-error the reply may be null
+    (await stock.find('a')) satisfies string;
+    // @ts-expect-error casts are checked too
+    stock.cast.reserve(1);
+  }
+  const all = runtime.multiRef(['a@h', 'b@h'], 'stock', { contract, timeout: 10 });
+  (await all.find('a')).replies[0]?.reply satisfies string | null | undefined;
+  // @ts-expect-error an argument of another type
+  await all.find(1);
+  // @ts-expect-error no such method
+  await all.release('a');
+  // @ts-expect-error the reply may be null
+  (await all.find('a')).replies[0]?.reply satisfies string | undefined;
+  // @ts-expect-error casts are checked too
+  all.cast.reserve(1);
 }
 
 export async function boundaries(node: RemoteNode, pubsub: PubSub): Promise<void> {
