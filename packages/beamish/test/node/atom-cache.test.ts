@@ -186,3 +186,20 @@ test('a message in fragments has the atoms of its first one, whatever becomes of
   const large = packets.read(Buffer.from([...fragment(false, 9, 1), 104, 1, ...at(2)]));
   assert.equal(formatTerm(large?.type === 'message' ? large.message : 'no message'), '{mine}');
 });
+
+test('the same bytes after another list are another message', () => {
+  const packets = new PacketReader({ own: 'b@h', peer: 'a@h' }, { maxBytes: 1000 });
+  // REG_SEND to the second atom, from a process of the first, and an empty list.
+  const bytes = [104, 4, 97, 6, ...pid(0, 1), 119, 0, ...at(1), 106];
+  const to = (name: string): unknown => {
+    const listed = list([
+      { slot: 1, name: 'a@h' },
+      { slot: 2, name },
+    ]);
+    return packets.read(Buffer.from([...HEAD, ...listed, ...bytes]));
+  };
+  for (const name of ['one', 'one', 'one', 'one', 'one', 'one', 'two', 'one', 'three']) {
+    const from = new Pid('a@h', 1, 0, 3);
+    assert.deepEqual(to(name), { type: 'message', from, to: { name, node: 'b@h' }, message: [] });
+  }
+});

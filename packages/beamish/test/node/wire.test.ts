@@ -99,6 +99,31 @@ test('every signal, in each form, arrives as it was', () => {
   }
 });
 
+test('messages of few senders to few receivers, in any order, arrive as they were', () => {
+  const other = new Pid(own, 10, 1, 4);
+  const messages: Signal[] = [
+    { type: 'message', from, to, message: 0 },
+    { type: 'message', from: anyone, to, message: 0 },
+    { type: 'message', from, to: other, message: 0 },
+    { type: 'message', from: undefined, to, message: 0 },
+    { type: 'message', from: undefined, to: other, message: 0 },
+    { type: 'message', from, to: named, message: 0 },
+    { type: 'message', from, to: { name: 'servet', node: own }, message: 0 },
+    { type: 'message', from, to: reference, message: 0 },
+    { type: 'call', from, to: named, reference, request: 0 },
+  ];
+  const runs = fc.array(fc.tuple(fc.nat(messages.length - 1), fc.integer({ min: 1, max: 12 })), { maxLength: 20 });
+  fc.assert(
+    fc.property(runs, fc.constantFrom([false, false], [true, false], [true, true]), (list, [header, fragments]) => {
+      const sent = list
+        .flatMap(([which, times]) => Array.from({ length: times }, () => messages[which] as Signal))
+        .map((signal, index): Signal => (signal.type === 'message' ? { ...signal, message: index } : signal));
+      assert.deepEqual(carry(sent, header, fragments), sent);
+    }),
+    { seed, numRuns: 200 },
+  );
+});
+
 test('the forms of a frame (protocols 3.1)', () => {
   const encoded = new SignalEncoder(anyone, 1_000_000).encode({ type: 'link', from, to });
   const write = (header: boolean): Buffer => {

@@ -3,9 +3,10 @@ import type { Signal } from '../../process/signal.ts';
 import { atom, Decoder, encode, Encoder, formatTerm, tuple } from '../../term/index.ts';
 import type { Pid, Term } from '../../term/index.ts';
 import { AtomCache } from './atom-cache.ts';
-import { neededFlags, readSignal, writeControl, type Ends } from './control.ts';
+import { neededFlags, readSignal, writeControl, type Ends, type Payload } from './control.ts';
 import { Cut, fragmentHead, type Sink } from './cut.ts';
 import { FIRST_FRAGMENT, FRAGMENT_BYTES, Fragments, NEXT_FRAGMENT, READ_FRAGMENTS } from './fragments.ts';
+import { ReadControl, WrittenControl } from './repeated.ts';
 
 /** The three forms of a frame (protocols 3.1). */
 const VERSION = 131;
@@ -31,6 +32,7 @@ export interface EncodedSignal {
 export class SignalEncoder {
   readonly #out: Encoder;
   readonly #anyone: Pid;
+  readonly #control = new WrittenControl();
 
   /**
    * @param anyone the sender of messages that have none
@@ -51,7 +53,7 @@ export class SignalEncoder {
     const out = this.#out;
     out.reset();
     try {
-      const payload = writeControl(out, signal, this.#anyone);
+      const payload = this.#writeControl(signal);
       const split = out.length;
       if (payload?.shared !== undefined) out.writeOrRefer((payload.shared.bytes ??= encode(payload.term).subarray(1)));
       else if (payload !== undefined) out.writeTerm(payload.term);
@@ -65,6 +67,17 @@ export class SignalEncoder {
       if ('reason' in signal) return this.encode({ ...signal, reason: unsendable(signal.reason, error) });
       throw isBeamishError(error, 'term_too_large') ? withRemedy(error) : error;
     }
+  }
+
+  #writeControl(signal: Signal): Payload {
+    const known = this.#control.bytesFor(signal);
+    if (known !== undefined && signal.type === 'message') {
+      this.#out.writeBytes(known);
+      return { term: signal.message, shared: signal.shared };
+    }
+    const payload = writeControl(this.#out, signal, this.#anyone);
+    this.#control.wrote(signal, this.#out);
+    return payload;
   }
 }
 
@@ -207,6 +220,7 @@ export class PacketReader {
   /** One for all frames: a new one costs as much as a small frame. */
   readonly #decoder: Decoder;
   readonly #progress: Progress | undefined;
+  readonly #control = new ReadControl();
   #versions = false;
 
   constructor(ends: Ends, limits: PacketLimits, progress?: Progress) {
@@ -243,13 +257,23 @@ export class PacketReader {
 
   #signal(bytes: Uint8Array, offset: number, versions: boolean): Signal {
     const decoder = this.#decoder;
-    decoder.restart(bytes, offset);
     this.#versions = versions;
-    const signal = readSignal(this.#term(), this.#term, this.#ends);
+    const signal = readSignal(this.#readControl(bytes, offset), this.#term, this.#ends);
     if (decoder.remaining > 0) {
       throw new BeamishError('frame_malformed', `${decoder.remaining} bytes after a control message (${signal.type})`);
     }
     return signal;
+  }
+
+  /** What refers to the atom cache means another thing in another message. */
+  #readControl(bytes: Uint8Array, offset: number): Term {
+    const decoder = this.#decoder;
+    const known = this.#control.at(bytes, offset);
+    decoder.restart(bytes, known === undefined ? offset : offset + this.#control.length);
+    if (known !== undefined) return known;
+    const control = this.#term();
+    if (this.#cache.listed.length === 0) this.#control.read(control, bytes, offset, decoder.offset);
+    return control;
   }
 
   readonly #term = (): Term => {
