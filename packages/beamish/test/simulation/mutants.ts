@@ -376,8 +376,8 @@ export const mutants: readonly SimulationMutant[] = [
     scenario: 'registry',
     what: 'a process starts under a key before it is seen that another has it',
     file: 'process/via.ts',
-    find: /if \(owner === undefined\) return;/,
-    replace: 'if (owner !== null) return;',
+    find: /if \(owner !== undefined\) throw this\.taken\(owner\);/,
+    replace: '',
   },
   {
     name: 'first-started-first-ended',
