@@ -35,6 +35,7 @@ export interface ArrivalsOptions {
 
 interface Arrival {
   readonly host: HandshakeHost;
+  readonly challenge: number;
   /** Set when the peer has told its name. */
   name: string | undefined;
   /** The connection that it will replace. */
@@ -60,12 +61,19 @@ export class Arrivals {
     return false;
   }
 
+  /** Whether somebody here is to answer that challenge. */
+  hasSet(challenge: number): boolean {
+    for (const arrival of this.#arrivals) if (arrival.challenge === challenge) return true;
+    return false;
+  }
+
   accept(socket: Socket): void {
     const { refusals, established } = this.#options;
+    const config = this.#options.config();
     const host: HandshakeHost = new HandshakeHost({
       socket,
       clock: this.#options.clock,
-      config: this.#options.config(),
+      config,
       tls: this.#options.tls,
       setupTime: this.#options.setupTime,
       hooks: {
@@ -82,7 +90,7 @@ export class Arrivals {
         },
       },
     });
-    const arrival: Arrival = { host, name: undefined, replaces: undefined };
+    const arrival: Arrival = { host, challenge: config.challenge, name: undefined, replaces: undefined };
     const gone = this.#arrivals.add(socket.remote.host, arrival);
     if (gone !== undefined) this.#makeRoom(gone);
   }

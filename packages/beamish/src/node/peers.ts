@@ -355,7 +355,8 @@ export class Peers implements Distribution {
 
   #config(): HandshakeConfig {
     const { name, creation, flags, cookieFor, world } = this.#options;
-    return { name, creation, flags, cookieFor, challenge: world.random.uint32() };
+    const hasSet = (challenge: number): boolean => this.#arrivals.hasSet(challenge);
+    return { name, creation, flags, cookieFor, challenge: world.random.uint32(), hasSet };
   }
 }
 

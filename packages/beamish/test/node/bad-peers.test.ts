@@ -1,6 +1,6 @@
 /** Peers that mean no good, each with what it gets, what is told of it, and that nothing of it stays. */
 import assert from 'node:assert/strict';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -132,6 +132,45 @@ test('it claims the name of another, or ours, and does not know the cookie: the 
   assert.equal(await new Stranger(port, nameOf(a.node.name)).closed, '\0\x0csnot_allowed');
   await end({ cookie: 1, alive: 1, not_allowed: 1 });
 });
+
+test(
+  'it is dialled, and passes on the challenge that it was set itself: the answer would let it in',
+  options,
+  async (t) => {
+    const { a, port, end } = await setting(t, {
+      resolve: (name) =>
+        name === EVIL ? { host: '127.0.0.1', port: (trap.address() as AddressInfo).port } : undefined,
+    });
+    let answered = false;
+    const trap = createServer((socket) => {
+      open.add(socket);
+      socket.on('error', () => {}).on('close', () => open.delete(socket));
+      const send = (body: Uint8Array): boolean => socket.write(Uint8Array.from([0, body.length, ...body]));
+      socket.once('data', async () => {
+        const stranger = new Stranger(port, nameOf('insider@127.0.0.1'));
+        const challenge = await stranger.challenge();
+        // It speaks first: what comes next would be the digest that proves the cookie.
+        socket.on('data', (chunk: Buffer) => {
+          answered = true;
+          stranger.send(encodeReply({ challenge: 1, digest: chunk.subarray(7) }));
+        });
+        send(encodeStatus({ status: 'ok' }));
+        send(encodeChallenge({ name: EVIL, flags: OWN_FLAGS, creation: 1, challenge }));
+        socket.on('close', () => stranger.socket.destroy());
+      });
+    });
+    t.after(async () => void trap.close());
+    await new Promise<void>((resolve) => void trap.listen(0, '127.0.0.1', resolve));
+    await assert.rejects(
+      a.node.connect(EVIL),
+      code('handshake_failed', /passes on a challenge that this node has set itself/),
+    );
+    assert.equal(answered, false);
+    await eventually(() => a.node.statistics().pending === 0);
+    trap.close();
+    await end({ garbage: 1, closed: 1 });
+  },
+);
 
 test('it knows the cookie, and speaks for processes of another: it is cut off', options, async (t) => {
   const { a, friend, end } = await setting(t);

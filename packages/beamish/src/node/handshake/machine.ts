@@ -28,6 +28,8 @@ export interface HandshakeConfig {
   /** 32 random bits: what the peer must answer. */
   readonly challenge: number;
   readonly cookieFor: (peer: string) => string;
+  /** Whether this node has set that challenge itself, to somebody who has not answered it yet. Absent: it sets none. */
+  readonly hasSet?: (challenge: number) => boolean;
 }
 
 /** The other node, once it has proved that it knows the cookie. */
@@ -193,6 +195,9 @@ function onChallenge(
   }
   const flags = expandFlags(challenge.flags);
   if (lacksMandatory(flags)) return fail('handshake_failed', 'not_allowed', missingFlags(expected, flags));
+  // Who dials proves first. Here that would be the answer for somebody who is just connecting to this node, without the cookie.
+  if (config.hasSet?.(challenge.challenge) === true)
+    return fail('handshake_failed', 'garbage', `${expected} passes on a challenge that this node has set itself`);
   const proof = digest(config.cookieFor(expected), challenge.challenge);
   const reply = encodeReply({ challenge: config.challenge, digest: proof });
   return [
