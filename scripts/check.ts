@@ -5,6 +5,7 @@ const checks: readonly (readonly [string, () => number])[] = [
   ['typecheck', () => runCommand('scripts/typecheck.ts')],
   ['lint', () => runCommand('scripts/lint.ts')],
   ['deps', () => runCommand('scripts/deps.ts')],
+  ['docs', () => runCommand('scripts/docs.ts')],
   ['dead', () => runCommand('knip', ['--no-config-hints'])],
   ['format:check', () => runCommand('oxfmt', ['--check'])],
 ];

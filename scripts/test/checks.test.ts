@@ -77,8 +77,37 @@ test('the World rule lets data, the world itself and own names be', async () => 
   assert.equal(timer.code, 1);
 });
 
-test('the World rule and the import rule fail when they have read nothing', async () => {
-  for (const script of ['check-world.ts', 'deps.ts']) assert.equal((await check(script, {})).code, 1, script);
+test('the World rule, the import rule and the check of the documentation fail when they have read nothing', async () => {
+  for (const script of ['check-world.ts', 'deps.ts', 'docs.ts'])
+    assert.equal((await check(script, {})).code, 1, script);
+});
+
+test('the check of the documentation catches dead links, snippets that do not compile, exports without a docstring', async () => {
+  const files = {
+    'tsconfig.base.json':
+      '{"compilerOptions":{"strict":true,"module":"nodenext","target":"es2024","types":[],"noEmit":true,"allowImportingTsExtensions":true}}',
+    'packages/p/package.json': '{"name":"p","exports":{".":"./src/index.ts"}}',
+    'packages/p/src/index.ts': `export { told, type Untold } from './all.ts';`,
+    'packages/p/src/all.ts': `/** Told. */\nexport const told = 1;\nexport interface Untold { readonly a: number }\n`,
+    'README.md': [
+      '# Head, and more',
+      '[here](#head-and-more) [there](docs/page.md#part) `[none](none.md)` [gone](docs/gone.md) [no part](docs/page.md#gone)',
+      '<!-- given\ndeclare const given: number;\n-->\n',
+      '```ts\nconst right: number = given;\nconst wrong: string = given;\n```\n',
+      '```ts\n// other.ts\nexport default 1;\n```\n',
+      `\`\`\`ts\nimport other from './other.ts';\nother satisfies 2;\n\`\`\``,
+    ].join('\n'),
+    'docs/page.md': '## Part\n',
+  };
+  const { code, output } = await check('docs.ts', files);
+  assert.equal(code, 1);
+  const lines = output.trim().split('\n');
+  assert.deepEqual(
+    lines.map((line) => line.split(': ')[0]),
+    ['README.md:2', 'README.md:2', 'README.md:9', 'README.md:19', 'packages/p/src/all.ts:3', '2 pages'],
+    output,
+  );
+  assert.match(output, /4 links, 3 snippets, 2 exports; 5 faults$/m);
 });
 
 test('the import rule catches upward imports, type-only ones too, and cycles', async () => {

@@ -5,4 +5,5 @@ export { atom, tuple, type Pid, type Term } from './term/index.ts';
 export { CallRejected, child, GenServer, NO_REPLY, Registry, Runtime, supervisor } from './process/index.ts';
 export type { CallOptions, ProcessContext, ServerRef, SupervisorSpec } from './process/index.ts';
 export { Node, type NodeEvent, type NodeInfo, type NodeOptions, type RemoteNode } from './node/index.ts';
-export { BEAMISH_SCOPE, roleGroup, startNode, type ClusterNode, type StartNodeOptions } from './start-node.ts';
+export { BEAMISH_SCOPE, roleGroup, startNode } from './start-node.ts';
+export type { ClusterNode, StartNodeOptions, VisibleNode } from './start-node.ts';

@@ -13,6 +13,7 @@ export function roleGroup(role: string): Tuple<readonly [Atom, Atom]> {
   return tuple(atom('role'), atom(role));
 }
 
+/** Of `startNode`: those of a node, and how it finds the others. */
 export interface StartNodeOptions extends NodeOptions {
   /** How to find the other nodes; several at once are fine. @default none: nodes connect on first use */
   readonly discovery?: DiscoveryStrategy | readonly DiscoveryStrategy[];
@@ -37,12 +38,17 @@ export type ClusterNode = Node & {
   nodesWithRole(role: string): readonly string[];
 };
 
+/** A cluster node that is visible, and so takes part in `:global`. */
+export type VisibleNode = ClusterNode & { readonly global: Global };
+
 /**
  * Starts a node of a cluster: what `Node.start` does, then its role groups, then the search for other nodes, so that
  * whoever is found sees the roles at once. A visible node runs `Global`. `stop()` (or `await using`) ends all of it.
  *
  * @throws BeamishError as `Node.start` does; `option_invalid` for a role that is no atom or a discovery option
  */
+export function startNode(options: StartNodeOptions & { readonly hidden: false }): Promise<VisibleNode>;
+export function startNode(options: StartNodeOptions): Promise<ClusterNode>;
 export async function startNode(options: StartNodeOptions): Promise<ClusterNode> {
   const { discovery: strategies, roles = [], global: globalOptions, ...rest } = options;
   for (const role of roles) {

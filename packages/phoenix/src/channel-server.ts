@@ -37,6 +37,7 @@ export function refuse(reason: string, status = 403): Refusal {
   return new Refusal(status, reason);
 }
 
+/** Of `new ChannelServer`. */
 export interface ChannelServerOptions<Assigns extends object = object> {
   /** The node's process table (`node.runtime`); its world gives time, randomness and logger. */
   readonly runtime: Runtime;
@@ -70,6 +71,7 @@ export interface ChannelServerOptions<Assigns extends object = object> {
   readonly maxConnections?: number;
 }
 
+/** What the server holds now, and has counted since its start. */
 export interface ChannelServerStatistics {
   readonly connections: number;
   readonly channels: number;
@@ -84,6 +86,7 @@ export interface ChannelServerStatistics {
 /** RFC 6455 (IANA registry) 1012 "Service Restart": what Phoenix sends while it drains. The official client reconnects. */
 const RESTART = 1012;
 
+/** Phoenix Channels v2 over WebSocket: what the `phoenix` client of a browser connects to. */
 export class ChannelServer<Assigns extends object = object> implements AsyncDisposable {
   readonly #options: ChannelServerOptions<Assigns>;
   readonly #endpoint: string;

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** Parameters of the URL; `a[b]=c` gives `{ a: { b: 'c' } }`, `a[]=c` gives `{ a: ['c'] }`. Objects have no prototype. */
 export type ConnectParams = { readonly [key: string]: ConnectParam };
+/** A value of the client's connect parameters: a text, or nested as `a[b]=c` and `a[]=c` write it. */
 export type ConnectParam = string | readonly ConnectParam[] | ConnectParams;
 
 export interface Admitted {

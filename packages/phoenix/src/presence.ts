@@ -30,6 +30,7 @@ export interface Presence {
   leave(): void;
 }
 
+/** Who is present in one topic, on this node: keys with the metadata of each of their clients (Phoenix.Presence). */
 export class PresenceTopic {
   readonly #random: Random;
   readonly #onDiff: (diff: PresenceDiff) => void;

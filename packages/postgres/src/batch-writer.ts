@@ -1,6 +1,7 @@
 import type { Clock, Logger, Timer } from 'beamish/world';
 import { isPassing } from './failure.ts';
 
+/** Of `new BatchWriter`. */
 export interface BatchWriterOptions<R> {
   /**
    * Stores one batch. It must be idempotent (ON CONFLICT DO NOTHING): a batch whose answer was lost is written again.
@@ -21,6 +22,7 @@ export interface BatchWriterOptions<R> {
   readonly logger?: Logger;
 }
 
+/** What waits, and what became of the rows since the start. */
 export interface BatchWriterStatistics {
   /** Rows waiting, those being written included. */
   readonly queued: number;

@@ -1,5 +1,6 @@
 import type { Pool, Queryable } from './pool.ts';
 
+/** One step of the schema; each is applied once. */
 export interface Migration {
   /** Never changes once released; migrations run in the order given. */
   readonly id: string;

@@ -1,6 +1,7 @@
 import type { Logger } from 'beamish/world';
 import pg from 'pg';
 
+/** Of `new Pool`. */
 export interface PoolOptions {
   /** `postgres://user:password@host:port/database`. */
   readonly url: string;
@@ -15,6 +16,7 @@ export interface PoolOptions {
   readonly logger?: Logger;
 }
 
+/** What the pool holds now. */
 export interface PoolStatistics {
   readonly connections: number;
   readonly idle: number;

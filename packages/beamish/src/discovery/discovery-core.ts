@@ -6,6 +6,7 @@
  */
 import { isDialableName } from './node-name.ts';
 
+/** How often, and how many at a time, nodes that were found are dialled. */
 export interface DiscoveryLimits {
   /** Milliseconds until the second attempt; doubled for each further one. @default 250 */
   readonly minDelay?: number;
@@ -17,6 +18,7 @@ export interface DiscoveryLimits {
   readonly maxNames?: number;
 }
 
+/** How a strategy means a list of names that it reports. */
 export interface ReportOptions {
   /** `names` are all that the strategy knows now; what it named before and not now is no candidate any more. @default true */
   readonly complete?: boolean;

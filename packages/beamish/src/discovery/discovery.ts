@@ -24,11 +24,13 @@ export interface DiscoveredNode {
   readonly attempts: number;
 }
 
+/** What a discovery has counted since its start. */
 export interface DiscoveryStatistics {
   /** Names that were refused, by strategy: no node can have them, or they were too many. */
   readonly refused: Readonly<Record<string, number>>;
 }
 
+/** Strategies at work: the nodes they name are connected, and dialled again when they are lost. Disposing it ends that. */
 export interface Discovery extends AsyncDisposable {
   /** What is known now. */
   nodes(): readonly DiscoveredNode[];

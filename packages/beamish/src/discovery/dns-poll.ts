@@ -2,6 +2,7 @@ import { BeamishError, isBeamishError } from '../error/index.ts';
 import { isNodeBasename } from './node-name.ts';
 import type { DiscoveryContext, DiscoveryStrategy } from './strategy.ts';
 
+/** Where `dnsPoll` looks, and how often. */
 export interface DnsPollOptions {
   /** The DNS name whose A and AAAA records are the addresses of the nodes. */
   readonly query: string;

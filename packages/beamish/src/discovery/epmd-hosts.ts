@@ -2,6 +2,7 @@ import { BeamishError } from '../error/index.ts';
 import { isDialableName } from './node-name.ts';
 import type { DiscoveryStrategy } from './strategy.ts';
 
+/** The nodes that `epmdHosts` names. */
 export interface EpmdHostsOptions {
   /** Full names of nodes, `web1@10.0.0.5`; one's own may be among them. */
   readonly hosts: readonly string[];

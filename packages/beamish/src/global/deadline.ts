@@ -1,6 +1,7 @@
 import { BeamishError } from '../error/index.ts';
 import type { Clock } from '../world/index.ts';
 
+/** How long a question to the other nodes may take. */
 export interface WaitOptions {
   /** Milliseconds until it rejects with `timeout`; `Infinity` waits for ever, as OTP does. @default 30000 */
   readonly timeout?: number;

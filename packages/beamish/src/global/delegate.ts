@@ -13,6 +13,7 @@ import { pidOf } from './owner.ts';
 import type { Owner } from './owner.ts';
 import { NAME_SERVER } from './wire.ts';
 
+/** Whom a `GlobalDelegate` asks. */
 export interface DelegateOptions {
   /** The nodes to ask, the first that can be reached. @default any connected node that runs global */
   readonly through?: readonly string[];

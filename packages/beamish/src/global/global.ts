@@ -15,6 +15,7 @@ import { pidOf } from './owner.ts';
 import type { Owner } from './owner.ts';
 import { Registrar } from './registrar.ts';
 
+/** How a node takes part in `global`. */
 export interface GlobalOptions {
   /**
    * Whether a node that one node lost is left by all (OTP: the kernel parameter `prevent_overlapping_partitions`): a broken
@@ -30,11 +31,13 @@ export interface GlobalOptions {
   readonly resolveTimeout?: number;
 }
 
+/** Of `Global.register` and `reRegister`. */
 export interface RegisterOptions extends WaitOptions {
   /** What happens when two partitions meet that gave the name to two processes. @default 'random_exit' */
   readonly resolve?: ResolveMethod;
 }
 
+/** What is recorded on this node now. */
 export interface GlobalStatistics {
   readonly names: number;
   readonly locks: number;

@@ -9,6 +9,7 @@ import { pidOf } from './owner.ts';
 import type { Owner } from './owner.ts';
 import type { LockId } from './wire.ts';
 
+/** Of `setLock` and `trans`. */
 export interface LockOptions extends WaitOptions {
   /** Attempts after the first, with pauses that grow to 8 s. @default Infinity */
   readonly retries?: number;

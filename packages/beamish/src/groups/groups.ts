@@ -22,6 +22,7 @@ const scopes = new WeakMap<Node, Map<string, Shared>>();
 /** Limits for what one other node may announce; what is above them is not recorded, and logged. */
 export interface GroupsOptions extends ScopeLimits {}
 
+/** What a scope holds on this node now. */
 export interface GroupsStatistics {
   readonly groups: number;
   /** Nodes that run the scope. */

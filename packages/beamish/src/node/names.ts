@@ -3,6 +3,7 @@
 /** The most bytes of a node's name on the wire. */
 export const MAX_NAME_BYTES = 255;
 
+/** The two sides of the `@` in the name of a node. */
 export interface NameParts {
   readonly name: string;
   readonly host: string;

@@ -10,6 +10,7 @@ import { groupLeader } from './kernel/io.ts';
 const DEFAULT_TIMEOUT = 5000;
 const SHUTDOWN = atom('shutdown');
 
+/** Of one call of a function on another node. */
 export interface RpcOptions extends CallOptions {
   /**
    * Gets what the function prints on a BEAM (`io:format`, `IO.puts`), until the call is over; what it does not get goes to

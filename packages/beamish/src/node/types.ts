@@ -25,6 +25,7 @@ export interface EpmdOptions {
   readonly bind?: string | readonly string[];
 }
 
+/** Of `Node.start`. They are validated then: every fault is in one error. */
 export interface NodeOptions {
   /**
    * `name@host`, e.g. `web1@10.0.0.5`. Other nodes dial `host`, so it must lead here. With `namedBy` it is `undefined@host`,
@@ -126,6 +127,7 @@ export interface NodeInfo {
   readonly flags: bigint;
 }
 
+/** What `Node.monitorNodes` tells (OTP `net_kernel:monitor_nodes/2`). */
 export type NodeEvent =
   | { readonly type: 'nodeup'; readonly node: string; readonly info: NodeInfo }
   | { readonly type: 'nodedown'; readonly node: string; readonly reason: NodeDownReason; readonly info: NodeInfo };
@@ -150,14 +152,16 @@ export interface Cancellable {
   cancel(): void;
 }
 
-/** Functions that other nodes may call by `rpc`, `erpc` and `spawn`. */
-export type ExposedFunctions = Readonly<Record<string, (...args: Term[]) => Term | Promise<Term>>>;
+/** Functions that other nodes may call by `rpc`, `erpc` and `spawn`. One that returns nothing answers the atom `undefined`. */
+export type ExposedFunctions = Readonly<Record<string, (...args: Term[]) => Term | void | Promise<Term | void>>>;
 
+/** Of the functions that one `Node.expose` lets others call. */
 export interface ExposeOptions {
   /** Who may call them; to others they are as if not exposed. @default every node that is connected */
   readonly allow?: WhichNodes;
 }
 
+/** One connection, since it was made. */
 export interface PeerStatistics {
   readonly name: string;
   readonly bytesIn: number;
@@ -194,6 +198,7 @@ export type RefusalCause =
   | 'epmd_garbage'
   | 'epmd_limit';
 
+/** What a node holds now, and has counted since its start. */
 export interface NodeStatistics {
   readonly peers: readonly PeerStatistics[];
   /** Connections that ended since the start, by the reason of their `nodedown`. */

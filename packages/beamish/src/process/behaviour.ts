@@ -76,6 +76,7 @@ export interface ProcessContext {
   sleep(delay: number, options?: SleepOptions): Promise<void>;
 }
 
+/** How a process starts. */
 export interface SpawnOptions {
   /** Registers the process. Fails with `name_taken`. */
   readonly name?: string;
@@ -97,6 +98,7 @@ export interface SpawnOptions {
   readonly label?: string;
 }
 
+/** What `Runtime.spawn` gives: the process as code outside any process uses it. */
 export interface ProcessHandle {
   readonly pid: Pid;
   readonly alive: boolean;

@@ -10,6 +10,7 @@ import { aliasTag, callMessage } from './references.ts';
 import type { Entry } from './references.ts';
 import type { Destination, NamedProcess } from './signal.ts';
 
+/** Of one call, or of all calls of a reference (`ref.with`). */
 export interface CallOptions {
   /** Milliseconds until the call rejects with `timeout`; `Infinity` waits for ever. @default 5000 */
   readonly timeout?: number;

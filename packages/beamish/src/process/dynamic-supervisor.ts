@@ -10,6 +10,7 @@ import { countRestart } from './supervisor-core.ts';
 import { checkChild, checkLimits } from './supervisor-spec.ts';
 import type { ChildSpec, SupervisorOptions } from './supervisor-spec.ts';
 
+/** What a dynamic supervisor allows (Elixir `DynamicSupervisor.init/1`). */
 export interface DynamicSupervisorSpec {
   /** More children than this are refused; those that are being restarted count. @default Infinity */
   readonly maxChildren?: number;

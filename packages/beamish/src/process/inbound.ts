@@ -8,6 +8,7 @@ import { aliasTag, callMessage } from './references.ts';
 import type { Entry } from './references.ts';
 import type { NamedProcess, Signal } from './signal.ts';
 
+/** Another node asks for a process (OTP `spawn_request/5`). */
 export type SpawnRequestSignal = Extract<Signal, { type: 'spawnRequest' }>;
 /** Makes the process that another node asks for, or says why not: `notsup`, `badarg`, `system_limit`, ... */
 export type SpawnRequestHandler = (request: SpawnRequestSignal) => Pid | Atom;

@@ -8,6 +8,7 @@ import type { Process } from './process.ts';
 import { methodProxy, requestOf } from './server-proxy.ts';
 import type { CallName, Casts } from './server-ref.ts';
 
+/** What several nodes said to one call (OTP `gen_server:multi_call/4`). */
 export interface MultiReply<R = Term> {
   /** In the order of the nodes that were asked. */
   readonly replies: readonly { readonly node: string; readonly reply: R }[];

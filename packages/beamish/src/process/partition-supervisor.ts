@@ -9,6 +9,7 @@ import type { ChildSpec, SupervisorSpec } from './supervisor-spec.ts';
 import type { SupervisorRef } from './supervisor.ts';
 import { Via } from './via.ts';
 
+/** How many partitions there are, what runs in each, and which key is whose. */
 export interface PartitionSupervisorOptions extends Pick<SupervisorSpec, 'maxRestarts' | 'maxSeconds'> {
   /** Of the supervisor's process, and of errors. */
   readonly name: string;

@@ -7,6 +7,7 @@ import type { Runtime } from './runtime.ts';
 import type { ServerRef } from './server-ref.ts';
 import { Via } from './via.ts';
 
+/** Of `new Registry` (Elixir `Registry.start_link/1`). */
 export interface RegistryOptions {
   /** Whether a key has one process at a time, or many. */
   readonly keys: 'unique' | 'duplicate';
@@ -19,6 +20,7 @@ export interface RegistryRow<V> extends RegistryEntry<V> {
   readonly key: Term;
 }
 
+/** A process under a key, and the value that it was registered with. */
 export interface RegistryEntry<V> {
   readonly pid: Pid;
   readonly value: V;

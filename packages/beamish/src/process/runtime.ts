@@ -28,6 +28,7 @@ import { startSupervisor } from './supervisor.ts';
 import type { SupervisorOptions, SupervisorRef, SupervisorSpec } from './supervisor.ts';
 import type { Via } from './via.ts';
 
+/** Of `new Runtime`. A node makes its own. */
 export interface RuntimeOptions {
   readonly world: World;
   /** @default 'nonode@nohost' */
@@ -38,6 +39,7 @@ export interface RuntimeOptions {
   readonly blockedAfter?: number;
 }
 
+/** Of `Runtime.stop`. */
 export interface StopOptions {
   /** Milliseconds for all processes together; what then lives is killed. @default 5000 */
   readonly timeout?: number;

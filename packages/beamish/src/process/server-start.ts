@@ -9,6 +9,7 @@ import { Server, methodsOf } from './server-host.ts';
 import type { ServerRef } from './server-ref.ts';
 import { NotNamed } from './via.ts';
 
+/** How a `GenServer` starts. */
 export interface ServerOptions extends SpawnOptions {
   /** Milliseconds for `init`; then the process is killed and the start rejects with `timeout`. @default Infinity, as in OTP */
   readonly startTimeout?: number;

@@ -19,6 +19,7 @@ export interface SharedBytes {
   bytes?: Uint8Array;
 }
 
+/** All that one process can do to another, as a value; to another node it is written as a control message (protocols 3.4). */
 export type Signal =
   | {
       readonly type: 'message';
@@ -95,6 +96,7 @@ export type Signal =
       readonly result: Pid | Atom;
     };
 
+/** `{'$gen_call', From, Request}`, or another of OTP's requests of that shape. */
 export type GenRequest = Tuple<readonly [Atom, Tuple<readonly [Pid, Term]>, Term]>;
 
 /** What a runtime hands signals for other nodes to. Set by `node`; without it other nodes are `noconnection`. */

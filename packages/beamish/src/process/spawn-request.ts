@@ -15,6 +15,7 @@ export interface RemoteSpawn {
   readonly arguments: readonly Term[];
 }
 
+/** Of a process that another node starts for this one (OTP `spawn_request/5`). */
 export interface RemoteSpawnOptions extends CallOptions {
   /** The new process is monitored from its start; told once how it ended. OTP's erpc answers this way. */
   readonly onDown?: (reason: Term) => void;

@@ -12,6 +12,7 @@ import type { ChildSpec } from './supervisor-spec.ts';
 import { answerGenEvent, handleSystem, isSystemMessage } from './system.ts';
 import type { SystemHost } from './system.ts';
 
+/** One child, as its supervisor has it now (OTP `supervisor:which_children/1`). */
 export interface ChildInfo {
   readonly id: string;
   readonly pid: Pid | undefined;

@@ -13,6 +13,7 @@ export interface StartContext {
   readonly supervisor: Pid;
 }
 
+/** How a supervisor starts, restarts and ends one child (OTP `supervisor:child_spec()`). `child(...)` writes that of a server. */
 export interface ChildSpec {
   /** Unique in its supervisor. */
   readonly id: string;
@@ -26,6 +27,7 @@ export interface ChildSpec {
   readonly type?: 'worker' | 'supervisor';
 }
 
+/** Children, and what happens when one ends (OTP `supervisor:init/1`). */
 export interface SupervisorSpec {
   /** Which children are restarted with the one that ended: none, all, or those started after it. */
   readonly strategy: Strategy;
@@ -37,6 +39,7 @@ export interface SupervisorSpec {
   readonly children: readonly ChildSpec[];
 }
 
+/** Of a supervisor's own process. */
 export interface SupervisorOptions {
   readonly name?: string;
   readonly link?: Pid;
@@ -46,6 +49,7 @@ export interface SupervisorOptions {
   readonly remote?: boolean;
 }
 
+/** Of a server below a supervisor. */
 export interface ChildOptions extends Omit<ServerOptions, 'link' | 'parent'>, Pick<ChildSpec, 'restart' | 'shutdown'> {
   /** @default the name, else the name of the class */
   readonly id?: string;

@@ -4,16 +4,19 @@ import type { ProcessContext } from './behaviour.ts';
 /** The work of a task. `self.signal` is aborted when its process ends: JavaScript that runs cannot be stopped otherwise. */
 export type TaskWork<T> = (self: ProcessContext) => T | Promise<T>;
 
+/** Of any task. */
 export interface TaskOptions {
   /** What people see in logs. @default 'Task' */
   readonly label?: string;
 }
 
+/** Of `Task.async`. */
 export interface AsyncTaskOptions extends TaskOptions {
   /** Whether a crash of the task ends its owner too, and the end of the owner the task. @default true */
   readonly link?: boolean;
 }
 
+/** Of `Task.supervise`. */
 export interface SuperviseOptions extends TaskOptions {
   /** A process to link with, as Elixir's `Task.Supervisor.async`. @default none, as `async_nolink` */
   readonly link?: ProcessContext;
@@ -26,6 +29,7 @@ export type TaskOutcome<T> =
   | { readonly status: 'ok'; readonly value: T }
   | { readonly status: 'exit'; readonly reason: Term; readonly error: unknown };
 
+/** Of `Task.asyncStream` (Elixir `Task.async_stream/3`). */
 export interface TaskStreamOptions extends AsyncTaskOptions {
   /**
    * Items that are worked on, or are done and not yet read, at one time. Too low wastes time that is spent waiting, too high

@@ -3,6 +3,7 @@ import { atom, Pid, tuple } from '../term/index.ts';
 import { ExitWith, reasonOf } from './reason.ts';
 import type { NamedProcess } from './signal.ts';
 
+/** What stands behind a `Via`: whoever keeps the names. */
 export interface ViaOptions {
   /** What people see in errors. */
   readonly title: string;

@@ -28,4 +28,5 @@ export interface PubSubAdapter {
   stop(): Promise<void>;
 }
 
+/** Starts an adapter for one PubSub: the option `adapter` of `PubSub.start`. It rejects when it cannot. */
 export type PubSubAdapterFactory = (context: PubSubAdapterContext) => Promise<PubSubAdapter>;

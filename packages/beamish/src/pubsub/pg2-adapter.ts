@@ -7,6 +7,7 @@ import type { Pid, Term } from '../term/index.ts';
 import type { PubSubAdapter, PubSubAdapterContext, PubSubAdapterFactory } from './adapter.ts';
 import { forwardMessage, parseForward, PG2_SCOPE, workerNames } from './pg2-wire.ts';
 
+/** Of the adapter on the wire of Phoenix.PubSub's PG2. */
 export interface Pg2Options {
   /** Processes that receive broadcasts on this node; the same on all nodes. @default 1 */
   readonly poolSize?: number;

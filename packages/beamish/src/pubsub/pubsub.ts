@@ -18,16 +18,19 @@ import type {
   SubscriptionHost,
 } from './subscription.ts';
 
+/** Of `PubSub.start`. */
 export interface PubSubOptions extends Pg2Options {
   /** How messages travel between nodes. @default pg2Adapter, with `poolSize` and `broadcastPoolSize` */
   readonly adapter?: PubSubAdapterFactory;
 }
 
+/** Of `PubSub.messages`. */
 export interface MessagesOptions extends SubscribeOptions {
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
 }
 
+/** What a PubSub holds now, and has counted since its start. */
 export interface PubSubStatistics {
   readonly topics: number;
   readonly subscribers: number;

@@ -8,6 +8,7 @@ import type { Overflow } from './bounded-queue.ts';
 /** Called with one message at a time; when it returns a promise, the next message waits for it. */
 export type Listener<T = Term> = (message: T, topic: string) => void | Promise<void>;
 
+/** Of one subscriber: what may wait for it, and what happens beyond that. */
 export interface SubscribeOptions {
   /**
    * Messages that may wait, those broadcast here in one turn included. Too low drops in bursts, too high hides a
@@ -25,6 +26,7 @@ export interface Guarded<S extends StandardSchema> {
   readonly schema: S;
 }
 
+/** One subscriber of a topic. */
 export interface Subscription {
   readonly topic: string;
   /** Messages dropped so far. */

@@ -5,6 +5,7 @@ import type { InputOf, OutputOf, StandardSchema } from './standard.ts';
 /** A schema of a list of arguments: `z.tuple([z.string(), z.number()])`. */
 export type ArgumentsSchema = StandardSchema<unknown, readonly unknown[]>;
 
+/** The two schemas of a method. */
 export interface MethodSchemas {
   /** Guards whoever serves the call. @default no arguments */
   readonly args?: ArgumentsSchema;

@@ -41,8 +41,10 @@ export type Fault = { readonly at: number } & (
     }
 );
 
+/** A kind of fault: what `RandomFaults.types` chooses from. */
 export type FaultType = Fault['type'];
 
+/** All kinds of faults. */
 export const FAULT_TYPES: readonly FaultType[] = [
   'crash',
   'pause',
@@ -57,6 +59,7 @@ export const FAULT_TYPES: readonly FaultType[] = [
   'disk',
 ];
 
+/** Which faults a schedule is drawn from, how many, and until when. */
 export interface RandomFaults {
   /** Which kinds may happen. @default all */
   readonly types?: readonly FaultType[];

@@ -10,6 +10,7 @@ import { shrink } from './shrink.ts';
 import { messageOf, Simulation } from './simulation.ts';
 import type { TraceLine } from './trace.ts';
 
+/** Of one simulated run. */
 export interface SimulateOptions {
   /** How many hosts (`n1`, `n2`, ...), or their names; those in a list of their own share a machine. @default 3 */
   readonly nodes?: number | readonly (string | readonly string[])[];

@@ -1,5 +1,6 @@
 import type { Term } from '../term/index.ts';
 
+/** One row of a table: an object of ETS, as an array. Do not change it once it is in. */
 export type Row = readonly Term[];
 
 /** How a table keeps its rows. Keys are never `undefined`, which stands for the end of the table. */

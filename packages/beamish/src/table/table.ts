@@ -11,10 +11,12 @@ import type { Row, Rows } from './rows.ts';
 import { Tables } from './tables.ts';
 import type { Heir, TableState } from './tables.ts';
 
+/** As in ETS: one row per key; the same, in the order of terms; many rows per key; many, equal ones too. */
 export type TableType = 'set' | 'ordered_set' | 'bag' | 'duplicate_bag';
 /** public: everybody reads and writes; protected: the owner writes, everybody reads; private: the owner alone. */
 export type TableProtection = 'public' | 'protected' | 'private';
 
+/** Of `Table.create` (OTP `ets:new/2`). */
 export interface TableOptions {
   /** Unique in its runtime; others find the table by it (OTP `named_table`). */
   readonly name?: string;
@@ -28,6 +30,7 @@ export interface TableOptions {
 
 type KeyPosition<P extends number> = P extends 0 ? { readonly keyPosition?: 0 } : { readonly keyPosition: P };
 
+/** What is known of a table (OTP `ets:info/1`). */
 export interface TableInfo {
   readonly id: Reference;
   readonly name: string | undefined;

@@ -4,6 +4,7 @@ import { Reference, atom, tuple } from '../term/index.ts';
 import type { Atom, Pid, Term } from '../term/index.ts';
 import type { Row, Rows } from './rows.ts';
 
+/** Who gets a table when its owner ends: it is sent `{'ETS-TRANSFER', Table, FromPid, data}`. */
 export interface Heir {
   readonly pid: Pid;
   readonly data: Term;

@@ -3,11 +3,13 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Of `Clock.sleep`. */
 export interface SleepOptions {
   /** Ends the sleep early: the promise rejects with `BeamishError('aborted')`, its `cause` the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/** Time, and what happens later. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. May jump in both directions: never measure durations with it. */
   wallTime(): number;

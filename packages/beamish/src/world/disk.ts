@@ -1,3 +1,4 @@
+/** What is known of a file. */
 export interface FileStatus {
   readonly size: number;
   /** Permission bits, as in chmod. */

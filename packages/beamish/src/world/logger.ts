@@ -1,3 +1,4 @@
+/** From what is told of everything to what ends the program, as in pino. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** pino's shape, so that a pino logger can be given where one is asked for: fields first, then the message. */
@@ -6,6 +7,7 @@ export interface LogMethod {
   (message: string): void;
 }
 
+/** A structured log, pino's shape. */
 export interface Logger {
   readonly trace: LogMethod;
   readonly debug: LogMethod;

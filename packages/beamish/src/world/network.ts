@@ -64,6 +64,7 @@ export interface Socket {
   destroy(error?: Error): void;
 }
 
+/** Where to take connections, and how many at a time. */
 export interface ListenOptions {
   /** An IP address to bind. */
   readonly host: string;
@@ -78,6 +79,7 @@ export interface ListenOptions {
   readonly onRefused?: (error: Error, remote: Address) => void;
 }
 
+/** Takes connections until it is closed. */
 export interface Listener {
   readonly address: Address;
   /**
@@ -90,6 +92,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Where to connect, and how long that may take. */
 export interface ConnectOptions {
   /** A host name or an IP address. */
   readonly host: string;
@@ -102,6 +105,7 @@ export interface ConnectOptions {
   readonly localHost?: string;
 }
 
+/** Of a UDP socket. */
 export interface DatagramOptions {
   readonly host: string;
   readonly port: number;
@@ -121,6 +125,7 @@ export interface DatagramOptions {
   readonly onError?: (error: Error) => void;
 }
 
+/** A bound UDP socket. */
 export interface DatagramSocket {
   readonly address: Address;
   /** Sends and forgets: a failure is told to `onError`. */
@@ -128,6 +133,7 @@ export interface DatagramSocket {
   close(): Promise<void>;
 }
 
+/** Of one question to the DNS. */
 export interface ResolveOptions {
   /** `host:port` of DNS servers to ask in place of the system's. */
   readonly servers?: readonly string[];
@@ -135,6 +141,7 @@ export interface ResolveOptions {
   readonly timeout?: number;
 }
 
+/** A service as the DNS has it (RFC 2782). */
 export interface SrvRecord {
   readonly name: string;
   readonly port: number;

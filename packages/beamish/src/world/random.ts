@@ -1,3 +1,4 @@
+/** Chance; one seed gives one sequence in the simulated world. */
 export interface Random {
   /** A uniform integer in 0..2^32-1. */
   uint32(): number;

@@ -9,6 +9,7 @@ import type { Logger } from './logger.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 
+/** Everything outside the program, as a parameter: `realWorld()`, or a simulated one. */
 export interface World {
   readonly clock: Clock;
   readonly random: Random;

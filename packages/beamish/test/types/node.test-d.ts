@@ -3,6 +3,7 @@ import { Node } from '../../src/node/index.ts';
 import type { RemoteNode } from '../../src/node/index.ts';
 import { GenServer, Sys, whichChildren } from '../../src/process/index.ts';
 import type { Runtime } from '../../src/process/index.ts';
+import { startNode } from '../../src/start-node.ts';
 import type { Pid } from '../../src/term/index.ts';
 
 export async function allowed(node: Node): Promise<void> {
@@ -10,6 +11,7 @@ export async function allowed(node: Node): Promise<void> {
   node.expose('shop', { price: () => 5 }, { allow: ['a@h', 'b@h'] });
   const exposed = node.expose('shop', { price: () => 5 }, { allow: (nodeName) => nodeName.endsWith('@h') });
   exposed.remove();
+  node.expose('shop', { close: () => {}, closeLater: async () => {} });
   // @ts-expect-error: who may call is said under its name
   node.expose('shop', { price: () => 5 }, 'web*@10.0.0.*');
   // @ts-expect-error: a promise is no answer, and would let everybody in
@@ -57,6 +59,14 @@ class Counter extends GenServer {
   increment(by = 1): number {
     return by;
   }
+}
+
+export async function inGlobal(): Promise<void> {
+  const visible = await startNode({ name: 'a@127.0.0.1', cookie: 'c', hidden: false });
+  visible.global.whereis('leader') satisfies Pid | undefined;
+  const hidden = await startNode({ name: 'a@127.0.0.1', cookie: 'c' });
+  // @ts-expect-error a hidden node takes no part in it
+  hidden.global.whereis('leader');
 }
 
 export async function remoteReferences(node: Node, remote: RemoteNode, pid: Pid): Promise<void> {

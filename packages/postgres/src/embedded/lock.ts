@@ -11,6 +11,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
+/** Whether a process of this machine is alive, one of another user included. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -10,6 +10,7 @@ import { freePort, host } from './port.ts';
 import { installedProgram, type Program, prepareProgram } from './program.ts';
 import { run } from './run.ts';
 
+/** Of `startEmbedded`. */
 export interface EmbeddedOptions {
   /** Where everything of this server is kept; created when it is not there. One running server per directory. */
   readonly directory: string;
@@ -28,6 +29,7 @@ export interface EmbeddedOptions {
   readonly world?: Pick<World, 'clock' | 'random'>;
 }
 
+/** How the server process ended. */
 export interface EmbeddedExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -68,7 +68,7 @@ export class Exposed {
     const run = this.find(module, name, node);
     if (run === undefined) return { type: 'undefined' };
     try {
-      return { type: 'returned', value: await run(...args) };
+      return { type: 'returned', value: (await run(...args)) as Term };
     } catch (error) {
       if (error instanceof ArgumentsInvalid) this.#refused.refused(error);
       return { type: 'failed', error };

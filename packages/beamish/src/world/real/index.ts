@@ -7,6 +7,7 @@ import { createLogger, type LoggerOptions } from './logger.ts';
 import { realNetwork } from './network.ts';
 import { realRandom } from './random.ts';
 
+/** What can be chosen of the real world: its log. */
 export interface RealWorldOptions {
   /** A logger of one's own (pino fits). @default one that writes to standard error, see `LoggerOptions` */
   readonly logger?: Logger;

@@ -4,6 +4,7 @@ import type { Logger, LogLevel, LogMethod } from '../logger.ts';
 /** pino's numbers, so that its tools read our lines. */
 const LEVELS: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 
+/** Of `createLogger`. */
 export interface LoggerOptions {
   /** The lowest level that is written; `silent` for none. @default the variable BEAMISH_LOG_LEVEL, else 'info' */
   readonly level?: LogLevel | 'silent';
