@@ -146,7 +146,7 @@ test(
       open.add(socket);
       socket.on('error', () => {}).on('close', () => open.delete(socket));
       const send = (body: Uint8Array): boolean => socket.write(Uint8Array.from([0, body.length, ...body]));
-      socket.once('data', async () => {
+      const passOn = async (): Promise<void> => {
         const stranger = new Stranger(port, nameOf('insider@127.0.0.1'));
         const challenge = await stranger.challenge();
         // It speaks first: what comes next would be the digest that proves the cookie.
@@ -157,7 +157,8 @@ test(
         send(encodeStatus({ status: 'ok' }));
         send(encodeChallenge({ name: EVIL, flags: OWN_FLAGS, creation: 1, challenge }));
         socket.on('close', () => stranger.socket.destroy());
-      });
+      };
+      socket.once('data', () => void passOn());
     });
     t.after(async () => void trap.close());
     await new Promise<void>((resolve) => void trap.listen(0, '127.0.0.1', resolve));
