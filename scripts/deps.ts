@@ -27,7 +27,7 @@ const layers: Record<string, readonly string[]> = {
   ring: ['term', 'error'],
   discovery: node,
   groups: node,
-  global: node,
+  global: ['ring', ...node],
   pubsub: ['groups', 'ring', ...node],
   cli: ['.*'],
   simulation: ['.*'],

@@ -7,17 +7,18 @@ import { lockIdTerm, NAME_SERVER } from './wire.ts';
 import type { LockId } from './wire.ts';
 
 /**
- * Asks the name servers of some nodes, all at once. A node without one, or that is lost meanwhile, is passed over, as in OTP: it
+ * Asks the name servers of some nodes, or those of another name, all at once. A node without one, or that is lost meanwhile, is passed over, as in OTP: it
  * takes no part. Nothing but the loss of a node ends the waiting for it.
  */
 export async function askAll(
   caller: ProcessContext,
   nodes: readonly string[],
   request: Term,
+  name = NAME_SERVER,
 ): Promise<{ readonly node: string; readonly reply: Term }[]> {
   const asked = nodes.map(async (node) => {
     try {
-      return [{ node, reply: await caller.call({ name: NAME_SERVER, node }, request, { timeout: Infinity }) }];
+      return [{ node, reply: await caller.call({ name, node }, request, { timeout: Infinity }) }];
     } catch (error) {
       if (isBeamishError(error, 'aborted')) throw error;
       return [];

@@ -7,6 +7,7 @@ import { formatTerm, isAtom, isTuple, type Pid, Reference } from '../term/index.
 import type { Term } from '../term/index.ts';
 import type { Logger, Timer } from '../world/index.ts';
 import { lockOnce, unlock } from './acquire.ts';
+import { compare, COMPARER, comparer } from './comparison.ts';
 import { Methods } from './methods.ts';
 import { exposedFunctions } from './exposed.ts';
 import type { Registrar } from './registrar.ts';
@@ -49,6 +50,8 @@ export class NameServer {
   #registrar: ProcessContext | undefined;
   #call: GenCall | undefined;
   #timer: Timer | undefined;
+  #names: Registrar | undefined;
+  #comparison: Timer | undefined;
   #state: ServerState | undefined;
   /** Messages of peers that were not understood, or not taken. */
   refused = 0;
@@ -61,6 +64,7 @@ export class NameServer {
   }
 
   async start(registrar: Registrar): Promise<void> {
+    this.#names = registrar;
     const { runtime } = this.#node;
     if (runtime.whereis(NAME_SERVER) !== undefined)
       throw new BeamishError(
@@ -88,6 +92,11 @@ export class NameServer {
         worker('global registrar', registering),
         worker('global locker', locker),
         worker(NAME_SERVER, server, NAME_SERVER),
+        worker(
+          COMPARER,
+          comparer(() => this.state.tables),
+          COMPARER,
+        ),
       ],
     });
     this.#exposed = this.#node.expose('global', exposedFunctions(this, registrar));
@@ -102,6 +111,7 @@ export class NameServer {
     this.#nodeEvents?.cancel();
     this.#exposed?.remove();
     this.#timer?.cancel();
+    this.#comparison?.cancel();
     for (const node of [...(this.#state?.known.keys() ?? [])]) this.#node.disconnect(node);
     for (const { done } of this.#waiting) done();
     this.#waiting.clear();
@@ -243,6 +253,10 @@ export class NameServer {
       case 'synced':
         this.#settled(effect.node);
         break;
+      case 'changed':
+        this.#comparison?.cancel();
+        this.#comparison = this.#node.world.clock.setTimer(DOUBT_TIME, this.#compare, { background: true });
+        break;
       case 'refused':
         this.#refuse(effect.node, effect.reason);
         break;
@@ -328,6 +342,12 @@ export class NameServer {
       verdicts.push(await verdictOn(conflict, this.#node, this.methods, this.#options.resolveTimeout));
     if (this.#state === state) this.#input({ type: 'verdicts', node, tag, verdicts });
   }
+
+  readonly #compare = (): void => {
+    const { resolveTimeout } = this.#options;
+    if (this.#names !== undefined)
+      void compare({ server: this, names: this.#names, node: this.#node, logger: this.#logger, resolveTimeout });
+  };
 
   #settled(node: string): void {
     for (const waiting of [...this.#waiting]) {

@@ -43,6 +43,11 @@ export class Registrar {
     await this.#underLock(signal, (nodes) => this.#change(nodes, tuple(atom('unregister'), name)));
   }
 
+  /** Does something that concerns all names, while nobody changes any. */
+  alone<T>(work: (nodes: readonly string[]) => Promise<T>): Promise<T> {
+    return this.#underLock(undefined, work);
+  }
+
   #write(nodes: readonly string[], name: Term, pid: Pid, method: ResolveMethod | ExportFun): Promise<void> {
     const term = this.#server.methods.termOf(method, pid);
     return this.#change(nodes, tuple(atom('register'), name, pid, term));

@@ -155,7 +155,7 @@ export function externalTerm({ name, pid, registeredBy }: ExternalName): Term {
   return tuple(name, pid, registeredBy);
 }
 
-function entryTerm({ name, pid, method }: NameEntry): Term {
+export function entryTerm({ name, pid, method }: NameEntry): Term {
   return tuple(name, pid, method);
 }
 
@@ -206,6 +206,16 @@ export function parseRequest(term: Term): Request | undefined {
       default:
         return undefined;
     }
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined;
+    throw error;
+  }
+}
+
+/** The names of a table, as `entryTerm` writes each; undefined when they are none. */
+export function parseEntries(term: Term): NameEntry[] | undefined {
+  try {
+    return listOf(term).map((name) => entryOf(elementsOf(name, 3)));
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;

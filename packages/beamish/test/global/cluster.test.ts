@@ -6,7 +6,7 @@ import type { ResolveMethod } from '../../src/global/index.ts';
 import { Node } from '../../src/node/index.ts';
 import { simulate } from '../../src/simulation/index.ts';
 import type { Host, Simulation } from '../../src/simulation/index.ts';
-import { atom, formatTerm } from '../../src/term/index.ts';
+import { atom, ExportFun, formatTerm, tuple } from '../../src/term/index.ts';
 import type { Pid, Term } from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 
@@ -134,6 +134,43 @@ test('of three, two that lose each other do not both stay with the third; met ag
     await world.sleep(10_000);
     await meet(world, members);
     for (const { global } of members) assert.equal(text(global.whereis(leader)), text(pid));
+  });
+});
+
+test('names that a change left different on two nodes of a partition are the same again once another comes', async () => {
+  await cluster(3, async (members, world) => {
+    const [one, two] = members as [Member, Member];
+    const lone = atom('lone');
+    await meet(world, [one, two]);
+    const pids = { first: spawn(one), rival: spawn(two), lone: spawn(two) };
+    assert.ok(await one.global.register(leader, pids.first));
+    // As one does who is lost between two nodes.
+    const halfDone = one.node.runtime.spawn({
+      async handle(_message, self) {
+        const to = { name: 'global_name_server', node: two.node.name };
+        const id = tuple(atom('global'), self.pid);
+        const method = new ExportFun('global', 'random_exit_name', 3);
+        await self.call(to, tuple(atom('set_lock'), id));
+        await self.call(to, tuple(atom('register'), leader, pids.rival, method));
+        await self.call(to, tuple(atom('register'), lone, pids.lone, method));
+        await self.call(to, tuple(atom('del_lock'), id));
+      },
+    });
+    one.node.runtime.send(halfDone.pid, 'go');
+    await world.until(() => text(two.global.whereis(lone)) === text(pids.lone));
+    assert.equal(text(one.global.whereis(lone)), undefined);
+    assert.equal(text(one.global.whereis(leader)), text(pids.first));
+
+    await meet(world, members);
+    const agreed = (): boolean =>
+      members.every(
+        ({ global }) =>
+          text(global.whereis(lone)) === text(pids.lone) && text(global.whereis(leader)) === text(pids.first),
+      );
+    await world.until(agreed, { within: 30_000 });
+    assert.equal(two.node.runtime.isAlive(pids.rival), false);
+    assert.equal(one.node.runtime.isAlive(pids.first), true);
+    for (const { global } of members) assert.equal(global.statistics().locks, 0);
   });
 });
 

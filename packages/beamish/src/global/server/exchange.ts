@@ -139,6 +139,7 @@ function addKnown(state: ServerState, nodes: readonly KnownNode[]): string[] {
     added.push(node);
   }
   tellLocker(state, { type: 'known', added });
+  if (added.length > 0) state.effects.push({ type: 'changed' });
   return added;
 }
 

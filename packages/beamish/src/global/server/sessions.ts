@@ -118,7 +118,7 @@ export function forget(state: ServerState, node: string, how: Forgetting): void 
   // Though it be connected still: what another partition is told must not have the names of a node that goes.
   state.tables.forget(node);
   state.pending.delete(node);
-  state.known.delete(node);
+  if (state.known.delete(node)) state.effects.push({ type: 'changed' });
   state.synced.delete(node);
   state.strangers.delete(node);
 }

@@ -57,6 +57,8 @@ export type ServerEffect =
   /** To be given back as input after `DOUBT_TIME`. */
   | { readonly type: 'doubt'; readonly doubt: Doubt }
   | { readonly type: 'synced'; readonly node: string }
+  /** Other nodes are of the own partition than before. */
+  | { readonly type: 'changed' }
   | { readonly type: 'refused'; readonly node: string | undefined; readonly reason: string }
   | { readonly type: 'locker'; readonly effect: Exclude<LockerEffect, { type: 'lock_is_set' }> };
 

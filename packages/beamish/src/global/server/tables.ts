@@ -1,4 +1,5 @@
-import { keyOf } from '../../term/index.ts';
+import { phash2 } from '../../ring/index.ts';
+import { keyOf, tuple } from '../../term/index.ts';
 import type { Pid, Term } from '../../term/index.ts';
 import { GLOBAL } from '../wire.ts';
 import type { ExternalName, LockId, NameEntry } from '../wire.ts';
@@ -18,6 +19,7 @@ export interface TableLimits {
 export type Authority = { readonly pid: Pid } | { readonly requester: Term };
 
 interface Row extends NameEntry {
+  readonly hash: number;
   readonly registeredBy: Term | undefined;
 }
 
@@ -42,6 +44,7 @@ export class Tables {
   readonly #locks = new Map<string, Lock>();
   readonly #owners = new Map<string, Owner>();
   readonly #limits: TableLimits;
+  #digest = 0;
   readonly #watch: (pid: Pid, wanted: boolean) => void;
   /** @param watch asked to watch a process, or to stop it; once each in turn. */
   constructor(limits: TableLimits, watch: (pid: Pid, wanted: boolean) => void) {
@@ -61,6 +64,11 @@ export class Tables {
 
   get nameCount(): number {
     return this.#names.size;
+  }
+
+  /** The same for tables that give the same names to the same processes, and hardly ever for others. */
+  get digest(): number {
+    return this.#digest;
   }
 
   external(): ExternalName[] {
@@ -83,7 +91,9 @@ export class Tables {
     const key = keyOf(name);
     this.#drop(key);
     if (this.#names.size >= this.#limits.names) return false;
-    this.#names.set(key, { name, pid, method, registeredBy });
+    const hash = phash2(tuple(name, pid), 2 ** 32);
+    this.#names.set(key, { name, pid, method, registeredBy, hash });
+    this.#digest = (this.#digest + hash) >>> 0;
     this.#own(pid).names.add(key);
     return true;
   }
@@ -96,6 +106,7 @@ export class Tables {
     const row = this.#names.get(key);
     if (row === undefined) return;
     this.#names.delete(key);
+    this.#digest = (this.#digest - row.hash) >>> 0;
     this.#disown(row.pid, (owner) => owner.names.delete(key));
   }
 
