@@ -6,6 +6,9 @@
  *   declare const node: Node;
  *   -->
  *
+ * After `<!-- given for tables` the code in the last column of every table of the page is compiled, each row for itself:
+ * statements in a method of a GenServer, options of something (`name: ...`), or members of a GenServer.
+ *
  * A snippet whose first line is a comment with a file's name is that file, for the other snippets of its page.
  */
 import { readFileSync } from 'node:fs';
@@ -38,7 +41,46 @@ export function snippetsIn(root: string, page: string): Snippet[] {
     snippets.push({ page, name, text: `${given}${lines}${code}export {};\n` });
     given = '';
   }
-  return snippets;
+  return [...snippets, ...tablesIn(page, text)];
+}
+
+/** A word, the name of a module, or a term of Elixir. */
+const NO_CODE = /^([\w/]+|\{?:.*)$/;
+const TABLES = /^<!-- given for tables\n(?<given>.*?)^-->$/ms;
+const parses = (code: string): boolean =>
+  ts.transpileModule(`async () => { ${code} }`, { reportDiagnostics: true }).diagnostics?.length === 0;
+
+function statementOf(code: string): string {
+  if (/^\w+: /.test(code)) return `void ({ ${code} });`;
+  return parses(code) ? `${code};` : `void class extends GenServer { #n = 0; ${code} };`;
+}
+
+/** One line of code for a row, in which `...` stands for what does not matter. */
+function rowCode(row: string): string {
+  const cell = row.split(/(?<!\\)\|/).at(-2) ?? '';
+  const spans = Array.from(cell.matchAll(/`([^`]+)`/g), ([, code = '']) => code).filter((code) => !NO_CODE.test(code));
+  const codes = spans.map((code) =>
+    code
+      .replaceAll('\\|', '|')
+      .replaceAll('=> ...', '=> {}')
+      .replaceAll('{ ... }', '{}')
+      .replaceAll('(...)', '({} as never)'),
+  );
+  return `void class extends GenServer { async row() { ${codes.map(statementOf).join(' ')} } };`;
+}
+
+/** The tables of a page as one snippet. */
+function tablesIn(page: string, text: string): Snippet[] {
+  const match = TABLES.exec(text);
+  if (match === null) return [];
+  const given = match.groups?.['given'] ?? '';
+  const above = text.slice(0, match.index).split('\n').length;
+  const lines = text.split('\n').map((line, at, all) => {
+    const isRow = line.startsWith('|') && !line.startsWith('|--') && all[at + 1]?.startsWith('|--') !== true;
+    return isRow ? rowCode(line) : '';
+  });
+  lines.splice(above, given.split('\n').length - 1, ...given.split('\n').slice(0, -1));
+  return [{ page, name: 'tables.ts', text: `${lines.join('\n')}\nexport {};\n` }];
 }
 
 /** Where the compiler is to think that a snippet stands: where the packages of the workspace are found. */
@@ -51,7 +93,12 @@ export function wrongSnippets(root: string, snippets: readonly Snippet[]): strin
   const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), readFile) as { config: object };
   const { options: ours } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   // Of our strictness only what `strict` means to everybody.
-  const options = { ...ours, noUnusedLocals: false, noPropertyAccessFromIndexSignature: false };
+  const options = {
+    ...ours,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    noPropertyAccessFromIndexSignature: false,
+  };
   const real = ts.createCompilerHost(options);
   const folders = new Set([...places.keys()].map((place) => dirname(place)));
   const host: ts.CompilerHost = {

@@ -97,17 +97,31 @@ test('the check of the documentation catches dead links, snippets that do not co
       '```ts\n// other.ts\nexport default 1;\n```\n',
       `\`\`\`ts\nimport other from './other.ts';\nother satisfies 2;\n\`\`\``,
     ].join('\n'),
-    'docs/page.md': '## Part\n',
+    'docs/page.md': [
+      '## Part',
+      '<!-- given for tables\ndeclare class GenServer { stop(): void }\ndeclare const count: number;\n-->\n',
+      '| Elixir | TypeScript |\n|---|---|',
+      '| `a` | `this.stop()`, `delay: count.toFixed()`, `inc() { return (this.#n += 1); }`, `(x: number) => ...` |',
+      '| `b` | `:no`, `p/q`, `const twice = count * 2`, `twice.length` |',
+    ].join('\n'),
   };
   const { code, output } = await check('docs.ts', files);
   assert.equal(code, 1);
   const lines = output.trim().split('\n');
   assert.deepEqual(
     lines.map((line) => line.split(': ')[0]),
-    ['README.md:2', 'README.md:2', 'README.md:9', 'README.md:19', 'packages/p/src/all.ts:3', '2 pages'],
+    [
+      'README.md:2',
+      'README.md:2',
+      'README.md:9',
+      'README.md:19',
+      'docs/page.md:10',
+      'packages/p/src/all.ts:3',
+      '2 pages',
+    ],
     output,
   );
-  assert.match(output, /4 links, 3 snippets, 2 exports; 5 faults$/m);
+  assert.match(output, /4 links, 4 snippets, 2 exports; 6 faults$/m);
 });
 
 test('the import rule catches upward imports, type-only ones too, and cycles', async () => {
