@@ -6,8 +6,10 @@ import { checkLimit, DEFAULT_MAX_BYTES } from './limits.ts';
 import { COMPRESSED, VERSION } from './tags.ts';
 import type { Term } from './types.ts';
 
+/** A large term is put together once, at its end: a buffer that is doubled each time is copied more often, and is thrice as large. */
+const segments = { maxBytes: Infinity };
 /** The encoder for calls without options; undefined while such a call runs (a getter may encode too). */
-let spare: Encoder | undefined = new Encoder();
+let spare: Encoder | undefined = new Encoder({ segments });
 
 /**
  * The term in the External Term Format, version byte included: what
@@ -17,7 +19,7 @@ let spare: Encoder | undefined = new Encoder();
  */
 export function encode(term: Term, options?: EncodeOptions): Uint8Array {
   const shared = options === undefined ? spare : undefined;
-  const encoder = shared ?? new Encoder(options);
+  const encoder = shared ?? new Encoder({ ...options, segments });
   if (shared !== undefined) spare = undefined;
   try {
     encoder.writeByte(VERSION);

@@ -8,13 +8,15 @@ export const CACHED_BYTES = 32;
 /**
  * Short texts seen before: names of atoms and nodes, keys of maps. Comparing the
  * bytes with those of the one text in their slot costs less than making a string, and equal
- * keys become one string object. Bounded: 4,096 texts of 32 bytes; a newer text
- * takes the slot of an older one.
+ * keys become one string object. A text is kept when it comes for the second time: most that come once never come again, and to keep
+ * one costs several times what it costs to make it. Bounded: 4,096 texts of 32 bytes; a newer text takes the slot of an older one.
  */
 export class TextCache {
   readonly #bytes = new Uint8Array(SLOTS * CACHED_BYTES);
   readonly #lengths = new Uint8Array(SLOTS);
   readonly #texts: string[] = new Array<string>(SLOTS).fill('');
+  /** Hash of the text of each slot that came last and was not kept. */
+  readonly #passed = new Int32Array(SLOTS);
 
   /** The text of these UTF-8 bytes (at most `CACHED_BYTES`), or undefined when they are not UTF-8. */
   text(buffer: FastBuffer, start: number, length: number): string | undefined {
@@ -28,7 +30,9 @@ export class TextCache {
       while (index < length && bytes[base + index] === buffer[start + index]) index++;
       if (index === length) return this.#texts[slot]!;
     }
-    return this.#add(buffer, start, length, slot);
+    if (this.#passed[slot] === hash) return this.#add(buffer, start, length, slot);
+    this.#passed[slot] = hash;
+    return utf8Text(buffer, start, start + length);
   }
 
   #add(buffer: FastBuffer, start: number, length: number, slot: number): string | undefined {

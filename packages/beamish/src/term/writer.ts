@@ -48,8 +48,9 @@ export class ByteWriter {
     return this.buffer.subarray(0, this.end);
   }
 
-  /** What was written, as a copy that stays. Not for what `segmented`. */
+  /** What was written, as a copy that stays; a writer of more than one segment begins anew. */
   take(): Uint8Array {
+    if (this.segmented) return Buffer.concat(this.takeSegments());
     const copy = Buffer.allocUnsafe(this.end);
     this.buffer.copy(copy, 0, 0, this.end);
     return copy;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isBeamishError } from '../../src/error/index.ts';
-import { atom, encode, Encoder, tuple, type Term } from '../../src/term/index.ts';
+import { atom, decode, encode, Encoder, tuple, type Term, type Tuple } from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 import { arbitraryTerm } from './arbitrary.ts';
 
@@ -14,7 +14,11 @@ function joined(encoder: Encoder): Buffer {
   return Buffer.from(encoder.segmented ? Buffer.concat(encoder.takeSegments()) : encoder.bytes());
 }
 
-const whole = (term: Term): Buffer => Buffer.from(encode(term).subarray(1));
+function whole(term: Term): Buffer {
+  const encoder = new Encoder();
+  encoder.writeTerm(term);
+  return Buffer.from(encoder.bytes());
+}
 
 test('any terms, small and large, are the bytes that they are in one buffer', () => {
   const size = fc.integer({ min: 0, max: 600_000 });
@@ -76,4 +80,24 @@ test('more than the limit is refused before it is there', () => {
   }
   encoder.writeTerm(new Uint8Array(MIB - 10));
   assert.equal(encoder.length, MIB - 4);
+});
+
+test('encode gives large terms in one piece, and a copy', () => {
+  const bytes = new Uint8Array(3 * MIB).fill(7);
+  const list = Array.from({ length: 100_000 }, (_, n) => tuple(n, 'item'));
+  for (const canonical of [undefined, true]) {
+    const options = canonical === undefined ? undefined : { canonical };
+    const encoded = encode(tuple(list, bytes, 'end'), options);
+    bytes.fill(8);
+    const decoded = decode(encoded, { maxBytes: 64 * MIB }) as Tuple;
+    assert.deepEqual(decoded.at(0), list);
+    assert.equal((decoded.at(1) as Uint8Array).indexOf(8), -1);
+    assert.equal(decoded.at(2), 'end');
+    bytes.fill(7);
+  }
+  assert.throws(
+    () => encode([list, bytes, () => 1] as unknown as Term),
+    (error) => isBeamishError(error, 'term_not_encodable'),
+  );
+  assert.deepEqual(decode(encode('small')), 'small');
 });
