@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
-import { App, chromiumFlags } from '../apps/switch-telemetry/test/system/app.ts';
+import { chromiumFlags } from '../apps/switch-telemetry/test/support/chromium.ts';
+import { App } from '../apps/switch-telemetry/test/system/app.ts';
 import { requirePeer } from '../packages/beamish/test/support/peers.ts';
 
 const views = { devices: '', device: '#/devices/sw-03', cluster: '#/cluster' } as const;

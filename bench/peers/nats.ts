@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findExecutable, requirePeer } from '../../packages/beamish/test/support/peers.ts';
 import { freePort } from '../../packages/beamish/test/support/ports.ts';
+import { meetAt } from '../harness/meeting.ts';
 import { installPackages, packageVersion } from '../harness/packages.ts';
 import { start, startPair, type Peer } from '../harness/pair.ts';
 import { messageWorkloads } from '../harness/workloads.ts';
@@ -27,19 +28,6 @@ export const nats: Peer = {
       'other',
       context.pin,
     );
-    try {
-      await server.waitForOutput(/Server is ready/);
-      const pair = await startPair(worker, context, { port });
-      return {
-        run: (workload, time) => pair.run(workload, time),
-        async [Symbol.asyncDispose]() {
-          await pair[Symbol.asyncDispose]();
-          await server.stop();
-        },
-      };
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+    return await meetAt(server, /Server is ready/, () => startPair(worker, context, { port }));
   },
 };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findExecutable, requirePeer } from '../../packages/beamish/test/support/peers.ts';
 import { freePort } from '../../packages/beamish/test/support/ports.ts';
+import { meetAt } from '../harness/meeting.ts';
 import { installPackages, packageVersion } from '../harness/packages.ts';
 import { start, startPair, type Peer } from '../harness/pair.ts';
 import { nodes, subscribers } from './fan-out.ts';
@@ -23,20 +24,9 @@ const peer = (title: string, about: string, connections: number): Peer => ({
     const port = await freePort({ protocol: 'tcp' });
     const options = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'];
     const server = start(requirePeer('redis-server'), options, 'other', context.pin);
-    try {
-      await server.waitForOutput(/Ready to accept connections/);
-      const pair = await startPair(worker, context, { port, connections }, nodes - 1);
-      return {
-        run: (workload, time) => pair.run(workload, time),
-        async [Symbol.asyncDispose]() {
-          await pair[Symbol.asyncDispose]();
-          await server.stop();
-        },
-      };
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+    return await meetAt(server, /Ready to accept connections/, () =>
+      startPair(worker, context, { port, connections }, nodes - 1),
+    );
   },
 });
 

@@ -81,6 +81,22 @@ export type DeviceSummary = {
   interfaces: number;
 };
 
+/** A device of which nothing is known yet. */
+export function pendingDevice(id: string, address: string): DeviceSummary {
+  return {
+    id,
+    name: '',
+    address,
+    owner: null,
+    state: 'pending',
+    reason: null,
+    last_poll: null,
+    in_bps: null,
+    out_bps: null,
+    interfaces: 0,
+  };
+}
+
 /** `device_manager.get(id)`; `last` is null until a poll was answered. */
 export type DeviceDetail = DeviceSummary & { last: Sample | null };
 

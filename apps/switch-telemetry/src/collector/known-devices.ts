@@ -1,4 +1,5 @@
 /** What a collector knows of every device, its own and the others', pure but for being mutable. */
+import { pendingDevice } from '../contract.ts';
 import type { DeviceDetail, DeviceState, DeviceSummary, Sample, StateMessage } from '../contract.ts';
 import type { Device } from '../inventory/device.ts';
 
@@ -94,19 +95,7 @@ export class KnownDevices {
 }
 
 function blank(id: string, address: string): DeviceDetail {
-  return {
-    id,
-    name: '',
-    address,
-    owner: null,
-    state: 'pending',
-    reason: null,
-    last_poll: null,
-    in_bps: null,
-    out_bps: null,
-    interfaces: 0,
-    last: null,
-  };
+  return { ...pendingDevice(id, address), last: null };
 }
 
 function summaryOf(device: DeviceDetail): DeviceSummary {

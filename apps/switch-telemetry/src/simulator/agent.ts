@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import snmp from 'net-snmp';
 import type { CommunityAccess, UserAccess } from '../inventory/device.ts';
 import { tags } from '../snmp/decode.ts';
+import { snmpUser } from '../snmp/user.ts';
 import { type Instance, Mib } from './mib.ts';
 import type { SimulatedSwitch } from './switch.ts';
 
@@ -79,16 +80,7 @@ export async function startAgent(device: SimulatedSwitch, options: AgentOptions)
   const authorizer = agent.getAuthorizer();
   if (access.version === '2c') authorizer.addCommunity(access.community);
   else {
-    authorizer.addUser({
-      name: access.user,
-      level: access.priv
-        ? snmp.SecurityLevel.authPriv
-        : access.auth
-          ? snmp.SecurityLevel.authNoPriv
-          : snmp.SecurityLevel.noAuthNoPriv,
-      ...(access.auth && { authProtocol: snmp.AuthProtocols[access.auth.protocol], authKey: access.auth.key }),
-      ...(access.priv && { privProtocol: snmp.PrivProtocols[access.priv.protocol], privKey: access.priv.key }),
-    });
+    authorizer.addUser(snmpUser(access));
   }
 
   const varbind = (instance: Instance | undefined, asked: string, missing: number, time: number): Varbind => {

@@ -4,6 +4,7 @@ import type { Clock } from 'beamish/world';
 import snmp from 'net-snmp';
 import { type Device, splitAddress } from '../inventory/device.ts';
 import { AgentFault, columnPart, type DeviceReading, NoWideCounters, readDevice, type Varbind } from './decode.ts';
+import { snmpUser } from './user.ts';
 import { type Column, columns, narrowColumns, sysName, sysUpTime, wideColumns } from './oids.ts';
 
 /** No answer within the time; `late` when one came after it. */
@@ -159,20 +160,7 @@ export class SnmpClient implements Disposable {
     const session =
       access.version === '2c'
         ? snmp.createSession(host, access.community, { ...options, version: snmp.Version2c })
-        : snmp.createV3Session(
-            host,
-            {
-              name: access.user,
-              level: access.priv
-                ? snmp.SecurityLevel.authPriv
-                : access.auth
-                  ? snmp.SecurityLevel.authNoPriv
-                  : snmp.SecurityLevel.noAuthNoPriv,
-              ...(access.auth && { authProtocol: snmp.AuthProtocols[access.auth.protocol], authKey: access.auth.key }),
-              ...(access.priv && { privProtocol: snmp.PrivProtocols[access.priv.protocol], privKey: access.priv.key }),
-            },
-            { ...options, version: snmp.Version3 },
-          );
+        : snmp.createV3Session(host, snmpUser(access), { ...options, version: snmp.Version3 });
     // What the agent sends and nobody can read belongs to no request: the request it was for runs out of time.
     session.on('error', () => {});
     this.#session = session;

@@ -5,6 +5,7 @@
 import {
   deviceTopic,
   devicesTopic,
+  pendingDevice,
   type DeviceState,
   type DeviceSummary,
   type Sample,
@@ -231,18 +232,7 @@ export class TelemetryView {
   }
 
   #add(id: string, address: string): Known {
-    const summary: DeviceSummary = {
-      id,
-      name: '',
-      address,
-      owner: null,
-      state: 'pending',
-      reason: null,
-      last_poll: null,
-      in_bps: null,
-      out_bps: null,
-      interfaces: 0,
-    };
+    const summary = pendingDevice(id, address);
     const known: Known = { summary, last: null, recent: [], orphaned: false, quiet: 0, silent: false };
     this.#devices.set(id, known);
     return known;

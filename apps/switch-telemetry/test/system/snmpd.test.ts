@@ -13,7 +13,8 @@ import { requirePeer, skipUnless } from '../../../../packages/beamish/test/suppo
 import { temporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
 import type { InterfaceSample } from '../../src/contract.ts';
 import { SECOND_PORT, type Snmpd, startSnmpd } from '../support/snmpd.ts';
-import { App, chromiumFlags } from './app.ts';
+import { chromiumFlags } from '../support/chromium.ts';
+import { App } from './app.ts';
 
 const SECONDS = Number(process.env['RATE_SECONDS'] ?? 15);
 

@@ -18,7 +18,8 @@ import { startChild } from '../../../../packages/beamish/test/support/children.t
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { requirePeer, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
 import type { DeviceSummary } from '../../src/contract.ts';
-import { App, chromiumFlags, COOKIE, isAlive, type NodeRow } from './app.ts';
+import { chromiumFlags } from '../support/chromium.ts';
+import { App, COOKIE, isAlive, type NodeRow } from './app.ts';
 import { sendUntilClosed, websocketGarbage } from './strangers.ts';
 
 const POLL_INTERVAL = 1000;

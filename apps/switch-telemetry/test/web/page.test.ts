@@ -7,18 +7,9 @@ import { build } from 'vite';
 import { eventually } from '../../../../packages/beamish/test/support/eventually.ts';
 import { findExecutable, skipUnless } from '../../../../packages/beamish/test/support/peers.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../../../packages/beamish/test/support/temp.ts';
+import { chromiumFlags } from '../support/chromium.ts';
 import { FakeCluster, type FakeCollector } from './support.ts';
 
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 390, height: 844 };
 const DEVICES = 24;
@@ -36,7 +27,7 @@ before(async () => {
     logLevel: 'warn',
     build: { outDir: directory.path },
   });
-  browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+  browser = await chromium.launch({ executablePath, args: chromiumFlags });
 });
 
 after(async () => {
