@@ -195,8 +195,16 @@ export class Encoder extends LeafWriter {
     this.reserve(5);
     this.buffer[this.end++] = tag.MAP;
     this.put32(keys.length);
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index]!;
+    let done = 0;
+    // In such a loop the engine reads a value without a search; what it may see beside these keys ends it.
+    for (const key in object) {
+      if (key !== keys[done]) break;
+      done += 1;
+      this.text(key);
+      this.#write(object[key], depth);
+    }
+    for (; done < keys.length; done++) {
+      const key = keys[done]!;
       this.text(key);
       this.#write(object[key], depth);
     }

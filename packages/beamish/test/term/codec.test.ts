@@ -266,3 +266,30 @@ test('a decoder that begins again has the limits of a new one, and nothing of wh
   decoder.restart(bytes(0, 97, 7), 1);
   assert.equal(decoder.readTerm(), 7);
 });
+
+test('an object is written with its own keys as they were at first, whatever its getters do', () => {
+  const object = {
+    first: 1,
+    get second() {
+      Reflect.deleteProperty(object, 'third');
+      Object.assign(object, { late: 5 });
+      return 2;
+    },
+    third: 3,
+    fourth: 4,
+  };
+  assert.deepEqual(decode(encode(object)), { first: 1, second: 2, third: undefined, fourth: 4 });
+  // As a library might that extends all objects.
+  const all: object = Object.prototype;
+  Object.defineProperty(all, 'inherited', { value: 1, enumerable: true, configurable: true });
+  try {
+    const read = decode(encode({ 7: 'seven', own: 2, nothing: Object.create(null) as { [key: string]: Term } }));
+    assert.deepEqual(Object.entries(read as object), [
+      ['7', 'seven'],
+      ['own', 2],
+      ['nothing', {}],
+    ]);
+  } finally {
+    Reflect.deleteProperty(all, 'inherited');
+  }
+});
