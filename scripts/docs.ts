@@ -1,6 +1,6 @@
 /**
  * What the documentation says holds: links lead somewhere, the TypeScript in it compiles, and every export of a package has
- * a docstring. Fails when it has read none of either.
+ * a docstring, its methods too. Fails when it has read none of either.
  *
  *   npm run docs            this repository
  *   npm run docs -- DIR     another tree of the same layout
@@ -20,7 +20,7 @@ const pages = globSync(['*.md', '{docs,bench,examples}/**/*.md', '{packages,apps
 const { links, faults } = brokenLinks(root, pages);
 const snippets = pages.flatMap((page) => snippetsIn(root, page));
 const { exported, without } = undocumented(root);
-faults.push(...wrongSnippets(root, snippets), ...without.map((place) => `${place}: exported without a docstring`));
+faults.push(...wrongSnippets(root, snippets), ...without.map((place) => `${place}: public, and has no docstring`));
 for (const [what, count] of Object.entries({ links, snippets: snippets.length, exports: exported })) {
   if (count === 0) faults.push(`no ${what} read: the paths are wrong`);
 }

@@ -1,7 +1,20 @@
-/** What the packages export, by the `exports` of their package.json, and which of it has no docstring. */
+/** What the packages export, by the `exports` of their package.json, and the methods of it; and which has no docstring. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript6';
+
+/** What JavaScript itself calls. */
+const OF_ANY_OBJECT = new Set(['toString', 'toJSON', 'valueOf']);
+const HIDDEN = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
+
+function methodsOf(symbol: ts.Symbol): ts.Symbol[] {
+  if ((symbol.flags & ts.SymbolFlags.Class) === 0) return [];
+  return [...(symbol.members?.values() ?? [])].filter(({ name, declarations: [declaration] = [] }) => {
+    if (declaration === undefined || !ts.isMethodDeclaration(declaration)) return false;
+    const hidden = ts.isPrivateIdentifier(declaration.name) || ts.isComputedPropertyName(declaration.name);
+    return !hidden && (ts.getCombinedModifierFlags(declaration) & HIDDEN) === 0 && !OF_ANY_OBJECT.has(name);
+  });
+}
 
 export function undocumented(root: string): { exported: number; without: string[] } {
   const entries = globSync('packages/*/package.json', { cwd: root }).flatMap((manifest) => {
@@ -22,7 +35,8 @@ export function undocumented(root: string): { exported: number; without: string[
     }
   }
   const without = [...exported]
-    .filter((symbol) => symbol.getDocumentationComment(checker).length === 0)
+    .flatMap((symbol) => [symbol, ...methodsOf(symbol)])
+    .filter((symbol) => symbol.getDocumentationComment(checker).length === 0 && symbol.getJsDocTags().length === 0)
     .map((symbol) => {
       const [declaration] = symbol.declarations ?? [];
       const file = declaration?.getSourceFile();

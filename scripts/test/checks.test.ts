@@ -87,8 +87,8 @@ test('the check of the documentation catches dead links, snippets that do not co
     'tsconfig.base.json':
       '{"compilerOptions":{"strict":true,"module":"nodenext","target":"es2024","types":[],"noEmit":true,"allowImportingTsExtensions":true}}',
     'packages/p/package.json': '{"name":"p","exports":{".":"./src/index.ts"}}',
-    'packages/p/src/index.ts': `export { told, type Untold } from './all.ts';`,
-    'packages/p/src/all.ts': `/** Told. */\nexport const told = 1;\nexport interface Untold { readonly a: number }\n`,
+    'packages/p/src/index.ts': `export { Told, told, type Untold } from './all.ts';`,
+    'packages/p/src/all.ts': `/** Told. */\nexport const told = 1;\nexport interface Untold { readonly a: number }\n/** Told. */\nexport class Told {\n  untold(): void {}\n  toString(): string { return String(this.#own()); }\n  #own(): void {}\n}\n`,
     'README.md': [
       '# Head, and more',
       '[here](#head-and-more) [there](docs/page.md#part) `[none](none.md)` [gone](docs/gone.md) [no part](docs/page.md#gone)',
@@ -117,11 +117,12 @@ test('the check of the documentation catches dead links, snippets that do not co
       'README.md:19',
       'docs/page.md:10',
       'packages/p/src/all.ts:3',
+      'packages/p/src/all.ts:6',
       '2 pages',
     ],
     output,
   );
-  assert.match(output, /4 links, 4 snippets, 2 exports; 6 faults$/m);
+  assert.match(output, /4 links, 4 snippets, 3 exports; 7 faults$/m);
 });
 
 test('the import rule catches upward imports, type-only ones too, and cycles', async () => {

@@ -192,6 +192,7 @@ export class ChannelServer<Assigns extends object = object> implements AsyncDisp
     this.#refusals.note(cause, host, `${host}:${port}`, reason);
   }
 
+  /** What the server holds now, and has counted since its start. */
   statistics(): ChannelServerStatistics {
     const all = [...this.#connections];
     const sum = (of: (connection: Connection<Assigns>) => number): number =>

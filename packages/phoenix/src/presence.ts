@@ -42,6 +42,7 @@ export class PresenceTopic {
     this.#onDiff = onDiff;
   }
 
+  /** Adds a presence under a key, until its handle leaves. */
   track(key: string, meta: PresenceMeta): Presence {
     let current: Tracked | undefined = this.#put(key, { ...meta, phx_ref: this.#ref() });
     this.#onDiff({ joins: group(key, current), leaves: {} });

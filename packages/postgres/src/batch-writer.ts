@@ -90,6 +90,7 @@ export class BatchWriter<R> {
     return true;
   }
 
+  /** What waits, and what became of the rows since the start. */
   statistics(): BatchWriterStatistics {
     return {
       queued: this.#queued,

@@ -80,6 +80,7 @@ export class Pool implements Queryable, AsyncDisposable {
     }
   }
 
+  /** What the pool holds now. */
   statistics(): PoolStatistics {
     return { connections: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
   }

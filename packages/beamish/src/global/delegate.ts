@@ -59,6 +59,7 @@ export class GlobalDelegate implements AsyncDisposable {
     return pid.equals(await this.whereis(name, options));
   }
 
+  /** As `Global.reRegister`. */
   async reRegister(name: Term, owner: Owner, options: RegisterOptions = {}): Promise<void> {
     const pid = this.#owner(owner);
     const { resolve = 'random_exit' } = options;
@@ -66,15 +67,18 @@ export class GlobalDelegate implements AsyncDisposable {
     await this.#ask('re_register_name', resolve === 'random_exit' ? [name, pid] : [name, pid, method], options);
   }
 
+  /** As `Global.unregister`. */
   async unregister(name: Term, options: WaitOptions = {}): Promise<void> {
     await this.#ask('unregister_name', [name], options);
   }
 
+  /** Who has the name, as far as is known to the node that is asked. */
   async whereis(name: Term, options: WaitOptions = {}): Promise<Pid | undefined> {
     const pid = await this.#ask('whereis_name', [name], options);
     return pid instanceof Pid ? pid : undefined;
   }
 
+  /** All names, as far as is known to the node that is asked. */
   async registeredNames(options: WaitOptions = {}): Promise<readonly Term[]> {
     const names = await this.#ask('registered_names', [], options);
     return Array.isArray(names) ? (names as readonly Term[]) : [];

@@ -149,6 +149,7 @@ export class Global implements AsyncDisposable {
     return this.#open.server.whereis(name);
   }
 
+  /** All names, as far as is known here. */
   registeredNames(): Term[] {
     return this.#open.server.state.tables.entries().map((entry) => entry.name);
   }
@@ -214,6 +215,7 @@ export class Global implements AsyncDisposable {
     );
   }
 
+  /** What is recorded on this node now. */
   statistics(): GlobalStatistics {
     const { state, refused } = this.#open.server;
     const { tables, known, synced, sessions } = state;

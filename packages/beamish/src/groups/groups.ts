@@ -104,6 +104,7 @@ export class Groups implements AsyncDisposable {
     return membersOf(this.#process.state, group);
   }
 
+  /** The members of this node (OTP `pg:get_local_members/2`), as often as they have joined. */
   localMembers(group: Term): Pid[] {
     return this.#process.state.local.members(keyOf(group));
   }
@@ -125,6 +126,7 @@ export class Groups implements AsyncDisposable {
     });
   }
 
+  /** What the scope holds on this node now. */
   statistics(): GroupsStatistics {
     const { local, peers, refused } = this.#process.state;
     let remoteMembers = 0;

@@ -259,6 +259,7 @@ export class Node implements AsyncDisposable {
     return this.#exposed.expose(module, functions, options);
   }
 
+  /** What the node holds now, and has counted since its start. */
   statistics(): NodeStatistics {
     const { refusals, registration } = this.#parts;
     return {

@@ -60,6 +60,7 @@ export class PartitionSupervisor {
     this.#pids = new Array<Pid | undefined>(partitions).fill(undefined);
   }
 
+  /** Starts the supervisor and all partitions; rejects as `Runtime.startSupervisor`. */
   start(runtime: Runtime): Promise<SupervisorRef> {
     this.#runtime = runtime;
     return runtime.startSupervisor(this.#spec(), { name: this.name, label: 'PartitionSupervisor' });

@@ -167,10 +167,12 @@ export class Registry<V = undefined> implements Disposable {
     return this.#meta.get(keyOf(key));
   }
 
+  /** Keeps something under a key that is no process (Elixir `Registry.put_meta/3`). */
   putMeta(key: Term, value: Term): void {
     this.#meta.set(keyOf(key), value);
   }
 
+  /** Takes it away; nothing happens when there is none. */
   deleteMeta(key: Term): void {
     this.#meta.delete(keyOf(key));
   }

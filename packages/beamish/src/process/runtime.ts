@@ -225,14 +225,17 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.register(name, pid);
   }
 
+  /** The name is free, and its process without one. Nothing happens when nobody has it (in OTP `badarg`). */
   unregister(name: string): void {
     this.#kernel.names.unregister(name);
   }
 
+  /** Who has the name on this node. */
   whereis(name: string): Pid | undefined {
     return this.#kernel.names.get(name)?.pid;
   }
 
+  /** The names of this node, in the order of their registration. */
   registered(): string[] {
     return this.#kernel.names.all();
   }
@@ -276,6 +279,7 @@ export class Runtime implements AsyncDisposable {
     this.#kernel.find(from)?.links.link(to);
   }
 
+  /** Takes such a link away (OTP `unlink/1`): from then on nothing of the end of the other arrives. */
   unlink(from: Pid, to: Pid): void {
     this.#kernel.find(from)?.links.unlink(to);
   }
@@ -292,10 +296,12 @@ export class Runtime implements AsyncDisposable {
 
   // --- identities ---
 
+  /** A pid that no process of this node has or gets. */
   newPid(): Pid {
     return this.#kernel.newPid();
   }
 
+  /** A reference that is like no other (OTP `make_ref/0`). */
   newReference(): Reference {
     return this.#kernel.newReference();
   }
@@ -310,12 +316,14 @@ export class Runtime implements AsyncDisposable {
     return Array.from(this.#kernel.processes.values(), (process) => process.info());
   }
 
+  /** What it holds now. Goes through all processes: for tests and a watcher that asks every few seconds. */
   statistics(): RuntimeStatistics {
     return statisticsOf(this.#kernel);
   }
 
   // --- other nodes ---
 
+  /** Who carries signals to other nodes; `Node` attaches itself. */
   attachDistribution(distribution: Distribution): void {
     this.#kernel.distribution = distribution;
   }

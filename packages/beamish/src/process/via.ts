@@ -30,6 +30,7 @@ export class Via {
     this.#options = options;
   }
 
+  /** Who has the name now. */
   whereis(): Pid | undefined {
     return this.#options.whereis();
   }
@@ -42,6 +43,7 @@ export class Via {
     if (owner !== undefined) throw this.taken(owner);
   }
 
+  /** The error for who cannot have the name, with its owner in `details.pid` where that is known. */
   taken(owner: Pid | undefined): BeamishError {
     return new BeamishError('name_taken', `${this.title} is the name of ${owner?.toString() ?? 'another process'}`, {
       details: { name: this.title, ...(owner === undefined ? {} : { pid: owner }) },

@@ -171,6 +171,7 @@ export class PubSub implements AsyncDisposable {
     return this.#open.nodes();
   }
 
+  /** What it holds now, and has counted since its start. */
   statistics(): PubSubStatistics {
     let subscribers = 0;
     let queued = 0;

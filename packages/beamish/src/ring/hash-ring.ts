@@ -85,6 +85,7 @@ export class HashRing<N = Term> {
     );
   }
 
+  /** Whether the node is in the ring; nodes are equal when they are the same term. */
   hasNode(node: N & Term): boolean {
     const wanted = keyOf(node);
     return this.nodes.some((other) => keyOf(other as Term) === wanted);

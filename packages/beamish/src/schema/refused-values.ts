@@ -23,6 +23,7 @@ export class RefusedValues {
     return this.#count;
   }
 
+  /** Counts one more, and logs it unless one was logged just before. */
   refused(error: ValueInvalid): void {
     this.#count++;
     if (this.#throttle.pass(this.#title) === undefined) return;

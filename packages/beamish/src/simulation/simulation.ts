@@ -150,6 +150,7 @@ export class Simulation {
     };
   }
 
+  /** Starts a crashed host and its programs again; nothing happens to one that runs. */
   restart(host: Host): void {
     if (host.running) return;
     this.note('restart', host);
@@ -172,6 +173,7 @@ export class Simulation {
     );
   }
 
+  /** Cuts the host off from all others. @returns heals that */
   isolate(host: Host): () => void {
     this.note('isolate', host);
     return this.#repair(this.core.fabric.cut((a, b) => a === host || b === host));

@@ -15,6 +15,7 @@ export class PersistentTerms {
     return runtime.singleton(PersistentTerms);
   }
 
+  /** Keeps the value; one that was there is replaced (OTP `persistent_term:put/2`). */
   put(key: Term, value: Term): void {
     this.#terms.set(keyOf(key), { key, value });
   }

@@ -222,6 +222,7 @@ export class Table<R extends Row = Row, P extends number = 0> {
     throw this.#missing(key);
   }
 
+  /** Whether there is a row with the key. */
   member(key: R[P]): boolean {
     return this.#read().get(key).length > 0;
   }
@@ -265,6 +266,7 @@ export class Table<R extends Row = Row, P extends number = 0> {
     return this.#read().first();
   }
 
+  /** The last key; undefined in an empty table. */
   last(): R[P] | undefined {
     return this.#read().last();
   }
@@ -277,6 +279,7 @@ export class Table<R extends Row = Row, P extends number = 0> {
     return this.#neighbour(key, this.#read().next(key));
   }
 
+  /** The key before; undefined is the end. @throws as `next` */
   prev(key: R[P]): R[P] | undefined {
     return this.#neighbour(key, this.#read().prev(key));
   }

@@ -26,6 +26,7 @@ export class Pid {
     return (this.#key ??= `p${this.id}.${this.serial}.${this.creation}.${this.node.length}:${this.node}`);
   }
 
+  /** The same process of the same life of its node. */
   equals(other: unknown): other is Pid {
     return (
       other instanceof Pid &&
@@ -65,6 +66,7 @@ export class Reference {
     return (this.#key ??= `r${this.words.join('.')}/${this.creation}.${this.node.length}:${this.node}`);
   }
 
+  /** The same reference of the same life of its node. */
   equals(other: unknown): other is Reference {
     return other instanceof Reference && this.key === other.key;
   }
@@ -98,6 +100,7 @@ export class Port {
     return (this.#key ??= `o${this.id}.${this.creation}.${this.node.length}:${this.node}`);
   }
 
+  /** The same port of the same life of its node. */
   equals(other: unknown): other is Port {
     return other instanceof Port && this.key === other.key;
   }
@@ -125,6 +128,7 @@ export class ExportFun {
     this.arity = arity;
   }
 
+  /** The same function of the same module, with as many arguments. */
   equals(other: unknown): other is ExportFun {
     return (
       other instanceof ExportFun &&

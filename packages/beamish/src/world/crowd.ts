@@ -27,6 +27,7 @@ export class Crowd<T> implements Iterable<T> {
     return gone;
   }
 
+  /** One that has proved itself, or is gone. */
   delete(host: string, one: T): void {
     const place = placeOf(host);
     const there = this.#places.get(place);
@@ -35,6 +36,7 @@ export class Crowd<T> implements Iterable<T> {
     if (there.size === 0) this.#places.delete(place);
   }
 
+  /** Forgets all. */
   clear(): void {
     this.#places.clear();
     this.#size = 0;
