@@ -1,10 +1,11 @@
 /** A program with some nodes that meet the subject, and that die, hang or break off as they are told; or one that only annoys it. */
 import { connect, createServer, Socket } from 'node:net';
+import { Global } from '../../src/global/index.ts';
 import { Groups } from '../../src/groups/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import { PubSub } from '../../src/pubsub/index.ts';
 import { Node } from '../../src/node/index.ts';
-import type { Pid, Term } from '../../src/term/index.ts';
+import { atom, type Pid, type Term } from '../../src/term/index.ts';
 import { createLogger, realWorld, type Address } from '../../src/world/index.ts';
 import { censusOf, differences, type Census, type Counted } from '../support/census.ts';
 import { countedWorld } from '../support/counted-world.ts';
@@ -14,15 +15,17 @@ import { COOKIE, CROWD, FOR_EVER, PUBSUB, SCOPE, settings, SUBJECT } from './sha
 
 class Echo extends GenServer {
   readonly #groups: Groups;
-  constructor(groups: Groups) {
+  readonly #global: Global | undefined;
+  constructor(groups: Groups, global: Global | undefined) {
     super();
     this.#groups = groups;
+    this.#global = global;
   }
   echo(term: Term): Term {
     return term;
   }
   /** A process that is bound to the hub of the subject in every way, and ends with its link. */
-  partner(hub: Pid): Pid {
+  async partner(hub: Pid): Promise<Pid> {
     const { pid } = this.process.runtime.spawn({
       init(self) {
         self.link(hub);
@@ -32,6 +35,12 @@ class Echo extends GenServer {
       handle() {},
     });
     this.#groups.join(CROWD, pid);
+    if (this.#global !== undefined) {
+      // Both end with it, and with the connection.
+      await this.#global.sync();
+      await this.#global.register(atom(pid.node), pid);
+      await this.#global.setLock(atom(pid.node), { owner: pid });
+    }
     return pid;
   }
 }
@@ -56,19 +65,22 @@ async function start(names: readonly string[], far?: Address): Promise<void> {
         cookie: COOKIE,
         world: counted.world,
         plaintext: true,
+        hidden: !settings.global,
+        ...(settings.tls === undefined ? {} : { tls: settings.tls }),
         epmd: { port: settings.epmdPort, embedded: far === undefined ? 'never' : 'auto' },
         resolve: (name) => (name === SUBJECT ? far : undefined),
         // The subject is to notice first.
         tickTime: 4 * settings.tickTime,
         setupTime: 7000,
       });
+      const global = settings.global ? await Global.start(node, { preventOverlappingPartitions: false }) : undefined;
       const groups = await Groups.start(node, SCOPE);
       const pubsub = await PubSub.start(node, PUBSUB);
       pubsub.subscribe('ping', (message) => pubsub.directBroadcast(SUBJECT, 'pong', message));
-      await node.spawn(Echo, [groups], { name: 'echo' });
+      await node.spawn(Echo, [groups, global], { name: 'echo' });
       node.runtime.spawn({ handle() {} }, { name: 'hole' });
       node.expose('torture', { live: () => new Promise<Term>((resolve) => void lives.add(() => resolve('over'))) });
-      peers.push({ node, counted, groups, pubsub, census: {} });
+      peers.push({ node, counted, global, groups, pubsub, census: {} });
     }),
   );
   for (const peer of peers) {

@@ -3,6 +3,7 @@ import { Beam } from '../interop/fixtures/beam.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
 import { Program } from './ipc.ts';
+import { Certificates } from './certificates.ts';
 import { Line } from './line.ts';
 import type { PeerMethods } from './peer.ts';
 import { COOKIE, CROWD, SCOPE, SUBJECT } from './shared.ts';
@@ -35,6 +36,10 @@ export interface TortureOptions {
   readonly beams: boolean;
   /** Whether a program in a network of its own takes part, on a line that is cut. */
   readonly far: boolean;
+  /** Whether all of it goes by TLS; then no connection can be reset. */
+  readonly tls?: boolean;
+  /** Whether the nodes are visible, with a global name and a lock each. One lane of one node: visible nodes all connect. */
+  readonly global?: boolean;
   /** How often handshakes that stop half-way come beside a meeting; from 0 to 1. */
   readonly annoyance: number;
   /** Below 1. */
@@ -67,7 +72,10 @@ const TICK_TIME = 1600;
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { lanes, nodes, segment, ends, beams, far, random, mutant } = options;
   const epmdPort = await freePort();
+  await using certificates = options.tls === true ? await Certificates.make(lanes) : undefined;
   const env = {
+    TORTURE_TLS: certificates?.path ?? '',
+    TORTURE_GLOBAL: String(options.global === true),
     ERL_EPMD_PORT: String(epmdPort),
     TORTURE_TICK: String(TICK_TIME),
     TORTURE_PATIENCE: String(options.patience),
@@ -220,7 +228,13 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const ending: (() => Promise<void>)[] = [];
     try {
       const name = 'beam@127.0.0.1';
-      const { child, ...erl } = await startBeam(name, epmdPort, options.patience, (fn) => void ending.push(fn));
+      const { child, ...erl } = await startBeam(
+        name,
+        epmdPort,
+        options.patience,
+        certificates?.erl ?? [],
+        (fn) => void ending.push(fn),
+      );
       await Promise.all([erl.entangle(), subject.call('meetBeam', name)]);
       const how = pick(['halt', 'kill', 'freeze']);
       count(`erl: ${how}`, 1);
@@ -260,8 +274,14 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 }
 
 /** A BEAM with a process in the group that is linked to the hub and monitors it. */
-async function startBeam(name: string, epmdPort: number, patience: number, after: (fn: () => Promise<void>) => void) {
-  const beam = await Beam.start({ name, cookie: COOKIE, epmdPort, patience, hidden: true, t: { after } });
+async function startBeam(
+  name: string,
+  epmdPort: number,
+  patience: number,
+  args: readonly string[],
+  after: (fn: () => Promise<void>) => void,
+) {
+  const beam = await Beam.start({ args, name, cookie: COOKIE, epmdPort, patience, hidden: true, t: { after } });
   return {
     child: beam.child,
     async entangle(): Promise<void> {

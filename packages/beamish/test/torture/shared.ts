@@ -1,4 +1,5 @@
 /** What the programs of the torture test know of each other. */
+import type { TlsFiles } from '../../src/node/index.ts';
 import { atom } from '../../src/term/index.ts';
 
 export const COOKIE = 'torture';
@@ -16,4 +17,13 @@ export const settings = {
   tickTime: Number(process.env['TORTURE_TICK']),
   /** Milliseconds: what is not over by then is lost. */
   patience: Number(process.env['TORTURE_PATIENCE']),
+  /** Whether the nodes are visible, with names and locks over all of them. */
+  global: process.env['TORTURE_GLOBAL'] === 'true',
+  /** The certificates that all nodes have; undefined: no TLS. */
+  tls: tlsIn(process.env['TORTURE_TLS'] ?? ''),
 };
+
+function tlsIn(directory: string): TlsFiles | undefined {
+  if (directory === '') return undefined;
+  return { certFile: `${directory}/cert.pem`, keyFile: `${directory}/key.pem`, caFile: `${directory}/ca.pem` };
+}

@@ -4,11 +4,12 @@
  */
 import { readdirSync } from 'node:fs';
 import { getHeapSpaceStatistics } from 'node:v8';
+import { Global } from '../../src/global/index.ts';
 import { Groups } from '../../src/groups/index.ts';
 import { GenServer } from '../../src/process/index.ts';
 import { PubSub } from '../../src/pubsub/index.ts';
 import { Node } from '../../src/node/index.ts';
-import type { Pid, Term } from '../../src/term/index.ts';
+import { atom, type Pid, type Term } from '../../src/term/index.ts';
 import { createLogger, realWorld } from '../../src/world/index.ts';
 import { censusOf, differences, type Census } from '../support/census.ts';
 import { countedWorld } from '../support/counted-world.ts';
@@ -38,6 +39,8 @@ const node = await Node.start({
   world: counted.world,
   host: '0.0.0.0',
   plaintext: true,
+  hidden: !settings.global,
+  ...(settings.tls === undefined ? {} : { tls: settings.tls }),
   epmd: { port: settings.epmdPort, embedded: 'always' },
   tickTime: settings.tickTime,
   setupTime: 3000,
@@ -46,6 +49,8 @@ const node = await Node.start({
     return port === undefined ? undefined : { host: '127.0.0.1', port };
   },
 });
+// Who loses one of two nodes leaves neither: here that would be told as more nodedowns than there were ends.
+const global = settings.global ? await Global.start(node, { preventOverlappingPartitions: false }) : undefined;
 const groups = await Groups.start(node, SCOPE);
 const pubsub = await PubSub.start(node, PUBSUB);
 await node.spawn(Echo, [], { name: 'echo' });
@@ -163,6 +168,10 @@ async function meet(name: string, dial: boolean): Promise<void> {
   });
   await until(() => groups.members(CROWD).some((pid) => pid.equals(partner)), `${name} is in the group`);
   await until(() => pubsub.nodes().includes(name), `${name} has the PubSub`);
+  if (global !== undefined) {
+    await until(() => global.whereis(atom(name))?.equals(partner), `the global name of ${name}`);
+    await until(() => global.statistics().locks > 0, `the lock of ${name}`);
+  }
   const pong = Promise.withResolvers<void>();
   pongs.set(name, pong.resolve);
   pubsub.directBroadcast(name, 'ping', name);
@@ -188,6 +197,7 @@ async function lost(name: string): Promise<void> {
     ...(up.has(name) ? [`no nodedown ${name}`] : []),
     ...(groups.members(CROWD).some((pid) => pid.node === name) ? [`${name} stays in the group`] : []),
     ...(pubsub.nodes().includes(name) ? [`${name} stays in the PubSub`] : []),
+    ...(global?.whereis(atom(name)) === undefined ? [] : [`${name} keeps its global name`]),
   ];
   await until(
     () => missing().length === 0,
@@ -207,7 +217,7 @@ async function dialMute(name: string, port: number): Promise<void> {
 }
 
 function census(): Census {
-  const found: Record<string, number> = { ...censusOf({ node, counted, groups, pubsub }) };
+  const found: Record<string, number> = { ...censusOf({ node, counted, global, groups, pubsub }) };
   found['file descriptors'] = readdirSync('/proc/self/fd').length;
   for (const resource of process.getActiveResourcesInfo()) {
     // What this program itself waits with.

@@ -4,15 +4,17 @@
  */
 // @timeout 1500
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
-import { findExecutable } from '../support/peers.ts';
+import { suite, test, type TestContext } from 'node:test';
+import { findExecutable, skipUnless } from '../support/peers.ts';
 import { seed } from '../support/seed.ts';
 import { hasNamespaces } from './line.ts';
 import { mutants } from './mutants.ts';
-import { ENDS, torture, type End, type TortureOptions } from './run.ts';
+import { ENDS, torture, type End, type TortureOptions, type TortureResult } from './run.ts';
 import { lineThrough } from './slope.ts';
 
 const CYCLES = Number(process.env['CYCLES'] ?? 40);
+/** Of them by TLS. */
+const SECURE = Math.ceil(CYCLES / 8);
 /** From so many cycles on the slope of the heap means something: before, it is the engine that gets warm. */
 const LONG = 300;
 /**
@@ -40,27 +42,45 @@ const common: TortureOptions = {
   patience: 30_000,
 };
 
-test(`${CYCLES} nodes come and go in every way: nothing is lost, told twice or left behind`, async (t) => {
-  const { cycles, samples, leaks, failed, report } = await torture(common);
+async function check(t: TestContext, options: TortureOptions): Promise<TortureResult> {
+  const result = await torture(options);
+  const { cycles, samples, leaks, failed, report } = result;
   const { nodeups, nodedowns, tickTimeouts, violations } = report;
   t.diagnostic(
     `ends: ${Object.entries(cycles)
       .map(([what, count]) => `${what} ${count}`)
       .join(', ')}`,
   );
-  if (!common.far) t.diagnostic('no network namespaces here: no line was cut');
   t.diagnostic(`${nodeups} nodeup, ${nodedowns} nodedown, ${tickTimeouts} of them by silence`);
   assert.deepEqual(violations, []);
   assert.deepEqual(leaks, []);
   assert.deepEqual(failed, []);
-  assert.ok(nodeups >= CYCLES && nodeups === nodedowns, `${nodeups} nodeup, ${nodedowns} nodedown`);
+  assert.ok(nodeups >= options.cycles && nodeups === nodedowns, `${nodeups} nodeup, ${nodedowns} nodedown`);
   t.diagnostic(`heap: ${samples.map(({ heap }) => (heap / 1e6).toFixed(2)).join(' ')} MB`);
-  if (CYCLES < LONG) return;
-  const late = samples.slice(Math.ceil(samples.length / 5));
-  const { slope, error } = lineThrough(late.map(({ cycles: x, heap: y }) => ({ x, y })));
-  t.diagnostic(`slope of the last 80 %: ${slope.toFixed(0)} ± ${error.toFixed(0)} bytes a cycle`);
-  assert.ok(slope < SLOPE + 2 * error, `the heap grows by ${slope.toFixed(0)} bytes a cycle`);
-});
+  return result;
+}
+
+suite(
+  `${CYCLES} nodes come and go in every way: nothing is lost, told twice or left behind`,
+  { concurrency: true },
+  () => {
+    test('hidden nodes, and lines that are cut', async (t) => {
+      if (!common.far) t.diagnostic('no network namespaces here: no line was cut');
+      const { samples } = await check(t, { ...common, cycles: CYCLES - SECURE });
+      if (CYCLES < LONG) return;
+      const late = samples.slice(Math.ceil(samples.length / 5));
+      const { slope, error } = lineThrough(late.map(({ cycles: x, heap: y }) => ({ x, y })));
+      t.diagnostic(`slope of the last 80 %: ${slope.toFixed(0)} ± ${error.toFixed(0)} bytes a cycle`);
+      assert.ok(slope < SLOPE + 2 * error, `the heap grows by ${slope.toFixed(0)} bytes a cycle`);
+    });
+
+    test('visible nodes by TLS, each with a global name and a lock', skipUnless('openssl'), async (t) => {
+      const ends = ENDS.filter((end) => end !== 'reset');
+      const one = { lanes: 1, nodes: 1, segment: Math.ceil(SECURE / 2), far: false, random: randomOf(seed + 1) };
+      await check(t, { ...common, ...one, ends, cycles: SECURE, tls: true, global: true });
+    });
+  },
+);
 
 const found: Readonly<Record<string, { readonly ends: readonly End[]; readonly by: RegExp }>> = {
   'timer-kept': { ends: ['kill'], by: /timer process\/calls/ },
