@@ -51,6 +51,7 @@ export function startNode(options: StartNodeOptions & { readonly hidden: false }
 export function startNode(options: StartNodeOptions): Promise<ClusterNode>;
 export async function startNode(options: StartNodeOptions): Promise<ClusterNode> {
   const { discovery: strategies, roles = [], global: globalOptions, ...rest } = options;
+  if (!Array.isArray(roles)) throw new BeamishError('option_invalid', 'roles: must be a list of texts');
   for (const role of roles) {
     if (!/^[a-z][a-z0-9_]{0,63}$/.test(role)) {
       throw new BeamishError(

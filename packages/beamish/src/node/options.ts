@@ -3,6 +3,7 @@ import { realWorld, type Address, type Logger, type TlsOptions, type World } fro
 import { cookieProblem } from './cookie.ts';
 import { DEFAULT_EPMD_PORT } from './epmd/codec.ts';
 import { isIpAddress, isLoopback, splitNodeName, type NameParts } from './names.ts';
+import { typed } from './option-types.ts';
 import type { TlsFiles } from './tls-material.ts';
 import type { EpmdOptions, NodeOptions } from './types.ts';
 import { nodeMatcher } from './which-nodes.ts';
@@ -39,11 +40,20 @@ interface EpmdSettings extends Required<EpmdOptions> {
   readonly boundOnPurpose: boolean;
 }
 
+/** What is counted, not measured. */
+const COUNTS: ReadonlySet<keyof NodeOptions> = new Set([
+  'port',
+  'maxQueuedBytes',
+  'maxFrameBytes',
+  'maxMessageBytes',
+  'maxPending',
+]);
 const MEBIBYTE = 1024 * 1024;
 
 /** @throws BeamishError `option_invalid` that names every fault */
-export function settingsOf(options: NodeOptions): Settings {
+export function settingsOf(given: NodeOptions): Settings {
   const faults: string[] = [];
+  const options = typed(given, faults);
   const parts = ownName(options.name, faults);
   const cookies = new Map(Object.entries(options.cookies ?? {}));
   for (const [label, cookie] of [['cookie', options.cookie] as const, ...cookies]) {
@@ -55,11 +65,10 @@ export function settingsOf(options: NodeOptions): Settings {
   const host = options.host ?? addressOf(parts.host);
   if (!isIpAddress(host)) faults.push(`host: ${JSON.stringify(host)} is no IP address to listen on`);
   const number = (field: keyof NodeOptions, fallback: number, least: number, most: number): number => {
-    const value = options[field] ?? fallback;
-    if (typeof value === 'number' && value >= least && value <= most) return value;
-    faults.push(
-      `${field}: must be a number from ${least} to ${most}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`,
-    );
+    const value = (options[field] ?? fallback) as number;
+    const counted = COUNTS.has(field);
+    if (value >= least && value <= most && (!counted || Number.isInteger(value))) return value;
+    faults.push(`${field}: must be ${counted ? 'an integer' : 'a number'} from ${least} to ${most}, not ${value}`);
     return fallback;
   };
   const world = options.world ?? realWorld();
@@ -89,10 +98,7 @@ export function settingsOf(options: NodeOptions): Settings {
     maxMessageBytes: number('maxMessageBytes', 128 * MEBIBYTE, 64 * 1024, 4095 * MEBIBYTE),
     maxPending: number('maxPending', 64, 1, 100_000),
   };
-  faults.push(...namelessFaults(options, parts));
-  if (options.tls !== undefined && !hasCertificate(options.tls)) {
-    faults.push('tls: needs certFile, keyFile and caFile, or cert and key');
-  }
+  faults.push(...namelessFaults(options, parts), ...tlsFaults(options.tls));
   if (options.verifyNames === true && !verifiesPeers(options.tls)) {
     faults.push('verifyNames: there are no certificates to verify names with: give tls, without verifyPeer: false');
   }
@@ -134,6 +140,20 @@ function allowed(allow: NodeOptions['allow'], faults: string[]): (nodeName: stri
 function addressOf(host: string): string {
   if (isIpAddress(host)) return host;
   return host === 'localhost' ? '127.0.0.1' : '0.0.0.0';
+}
+
+function tlsFaults(tls: NodeOptions['tls']): string[] {
+  if (tls === undefined) return [];
+  const { minVersion, reloadInterval = 10_000 } = tls as Partial<TlsFiles>;
+  return [
+    ...(hasCertificate(tls) ? [] : ['tls: needs certFile, keyFile and caFile, or cert and key']),
+    ...(minVersion === undefined || minVersion === 'TLSv1.2' || minVersion === 'TLSv1.3'
+      ? []
+      : ['tls.minVersion: must be TLSv1.2 or TLSv1.3']),
+    ...(reloadInterval >= 10 && reloadInterval <= 86_400_000
+      ? []
+      : [`tls.reloadInterval: must be a number from 10 to 86400000, not ${reloadInterval}`]),
+  ];
 }
 
 function hasCertificate(tls: TlsFiles | TlsOptions): boolean {
