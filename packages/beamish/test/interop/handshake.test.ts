@@ -162,7 +162,22 @@ class Gate {
   }
 }
 
-/** Both have dialled `m`, and one connection stands: ours if it is `out`. Ends the node. */
+/** Our names below and above `m`, and which of two connections that cross stands: the one that the greater name has dialled. */
+const RIVALS = [
+  ['a@127.0.0.1', 'in'],
+  ['z@127.0.0.1', 'out'],
+] as const;
+
+/** The BEAM `m`, and the port that it listens on. */
+async function startM(t: Parameters<typeof testCluster>[0]) {
+  const cluster = await testCluster(t);
+  await startEpmd(cluster.epmdPort, t);
+  const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
+  const target = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'm')) ?? 0;
+  return { cluster, beam, target };
+}
+
+/** Both have dialled, and one connection stands: ours if it is `out`. Ends the node. */
 async function isConnectedOnce({ node, events }: TestNode, stays: 'in' | 'out'): Promise<void> {
   assert.equal(node.nodes()[0]?.direction, stays);
   assert.equal(await node.at('m@127.0.0.1').ping(), true);
@@ -174,14 +189,8 @@ test(
   row('2.3', 'erl to us', 'ok_simultaneous and nok: while our dial is under way, the greater name’s stays'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    await startEpmd(cluster.epmdPort, t);
-    const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-    const target = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'm')) ?? 0;
-    for (const [name, stays] of [
-      ['a@127.0.0.1', 'in'],
-      ['z@127.0.0.1', 'out'],
-    ] as const) {
+    const { cluster, beam, target } = await startM(t);
+    for (const [name, stays] of RIVALS) {
       const way = await Gate.make(t);
       const resolve = (): { host: string; port: number } => ({ host: '127.0.0.1', port: way.port });
       const own = await cluster.start(name, { cookie, resolve });
@@ -205,14 +214,8 @@ test(
   row('2.3', 'us to erl', 'ok_simultaneous and nok: while its dial is under way, the greater name’s stays'),
   options,
   async (t) => {
-    const cluster = await testCluster(t);
-    await startEpmd(cluster.epmdPort, t);
-    const beam = await Beam.start({ name: 'm@127.0.0.1', cookie, epmdPort: cluster.epmdPort, t });
-    const target = (await portPlease(realWorld(), { host: '127.0.0.1', port: cluster.epmdPort }, 'm')) ?? 0;
-    for (const [name, stays] of [
-      ['a@127.0.0.1', 'in'],
-      ['z@127.0.0.1', 'out'],
-    ] as const) {
+    const { cluster, beam, target } = await startM(t);
+    for (const [name, stays] of RIVALS) {
       // What is registered for our name leads to a gate.
       const [way, ownWay] = [await Gate.make(t), await Gate.make(t)];
       const registration = connect(cluster.epmdPort, '127.0.0.1').on('error', () => {});

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { isBeamishError, type BeamishErrorCode } from '../../../src/error/index.ts';
-import { child, GenServer, PartitionSupervisor, Registry, Runtime } from '../../../src/process/index.ts';
+import { child, GenServer, PartitionSupervisor, Registry } from '../../../src/process/index.ts';
 import type { SeededRandom } from '../../../src/simulation/index.ts';
 import { atom, formatTerm, type Pid, type Term, tuple } from '../../../src/term/index.ts';
-import type { Scenario } from './scenario.ts';
+import { onlyRuntime, type Scenario } from './scenario.ts';
 
 const KEYS: readonly Term[] = ['a', 'b', 1, 1.5, atom('a'), tuple('room', 1), tuple('room', 2)];
 const MAX_CHILDREN = 5;
@@ -92,9 +92,8 @@ export const registry: Scenario = {
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 1500 },
   async run(world) {
     const { random } = world;
-    const [host] = world.hosts as [(typeof world.hosts)[0]];
+    const { host, runtime } = onlyRuntime(world);
     const { clock } = host.world;
-    const runtime = new Runtime({ world: host.world });
     const book: Book = {
       random: random.fork('rooms'),
       alive: new Map(),

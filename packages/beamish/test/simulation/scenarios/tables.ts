@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { isBeamishError } from '../../../src/error/index.ts';
-import { Runtime, type ProcessContext } from '../../../src/process/index.ts';
+import type { ProcessContext } from '../../../src/process/index.ts';
 import { Table, type TableProtection } from '../../../src/table/index.ts';
 import { atom, isTuple, type Pid, type Term, tuple } from '../../../src/term/index.ts';
 import { compareKeys, type ModelRow, TableModel, textOf } from './table-model.ts';
-import type { Scenario } from './scenario.ts';
+import { onlyRuntime, type Scenario } from './scenario.ts';
 
 const WORKERS = 5;
 const NAMES = ['t0', 't1', 't2'];
@@ -33,8 +33,7 @@ export const tables: Scenario = {
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 800 },
   async run(world) {
     const { random } = world;
-    const [host] = world.hosts as [(typeof world.hosts)[0]];
-    const runtime = new Runtime({ world: host.world });
+    const { runtime } = onlyRuntime(world);
     const known = new Map<string, Known>();
     /** What each process is to be told of tables that it gets. */
     const transfers = new Map<string, string[]>();

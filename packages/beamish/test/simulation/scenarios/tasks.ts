@@ -1,7 +1,7 @@
 import { isBeamishError, type BeamishErrorCode } from '../../../src/error/index.ts';
-import { Runtime, Task, type ProcessContext, type TaskOutcome, type TaskWork } from '../../../src/process/index.ts';
+import { Task, type ProcessContext, type TaskOutcome, type TaskWork } from '../../../src/process/index.ts';
 import { atom, type Pid } from '../../../src/term/index.ts';
-import type { Scenario } from './scenario.ts';
+import { onlyRuntime, type Scenario } from './scenario.ts';
 
 const OWNERS = 4;
 const GO = atom('go');
@@ -18,9 +18,8 @@ export const tasks: Scenario = {
   faults: { types: ['pause', 'jump', 'drift'], count: 3, until: 1500 },
   async run(world) {
     const { random } = world;
-    const [host] = world.hosts as [(typeof world.hosts)[0]];
+    const { host, runtime } = onlyRuntime(world);
     const { clock } = host.world;
-    const runtime = new Runtime({ world: host.world });
     const supervisor = await runtime.startDynamicSupervisor();
     const begun = new Set<string>();
     /** By task, whose process has begun and not ended. */
