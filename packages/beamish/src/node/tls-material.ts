@@ -1,7 +1,10 @@
 import { BeamishError } from '../error/index.ts';
 import type { Logger, Timer, TlsOptions, World } from '../world/index.ts';
 
-/** Certificates in PEM files; they are read again when they change, so that none has to be restarted for new ones. */
+/**
+ * Certificates in PEM files; they are read again when they change, and used when two looks have found the same, so that none has to
+ * be restarted for new ones.
+ */
 export interface TlsFiles extends Omit<TlsOptions, 'cert' | 'key' | 'ca'> {
   /** This node's certificate, and behind it those between it and the authority, if any. */
   readonly certFile: string;
@@ -24,8 +27,10 @@ const RELOAD_INTERVAL = 10_000;
 export class TlsMaterial {
   readonly #options: TlsMaterialOptions;
   #current: TlsOptions;
-  /** What was looked at last, good or not: told once. */
+  /** What was tried last, good or not: told once. */
   #seen: string;
+  /** What the last look found. */
+  #before = '';
   #timer: Timer | undefined;
   #stopped = false;
   /** Called with new certificates, before anything else uses them; it may refuse them by throwing. */
@@ -66,28 +71,26 @@ export class TlsMaterial {
 
   async #look(files: TlsFiles): Promise<void> {
     const { world, logger } = this.#options;
-    let seen = '';
+    const found = await read(world, files).catch((error: unknown) => error);
+    const seen = found instanceof Error ? String(found) : fingerprint(found as TlsOptions);
+    // Twice the same: a file that is just being written may look whole, an authority less, a chain without its end.
+    const settled = seen === this.#before;
+    this.#before = seen;
+    if (seen === this.#seen || !settled || this.#stopped) return;
+    this.#seen = seen;
     try {
-      const next = await read(world, files).catch((error: unknown) => {
-        seen = String(error);
-        throw error;
-      });
-      seen = fingerprint(next);
-      if (seen === this.#seen || this.#stopped) return;
+      if (found instanceof Error) throw found;
+      const next = found as TlsOptions;
       world.network.checkTls(next);
       this.onRenewed(next);
       this.#current = next;
       logger.info({ certFile: files.certFile }, 'the TLS certificates were read again: new connections use them');
     } catch (error) {
-      if (seen !== this.#seen) {
-        const message = error instanceof Error ? error.message : String(error);
-        logger.error(
-          { certFile: files.certFile, keyFile: files.keyFile, caFile: files.caFile, err: error },
-          `new TLS certificates cannot be used, those before stay in use: ${message}`,
-        );
-      }
-    } finally {
-      this.#seen = seen;
+      const message = error instanceof Error ? error.message : String(error);
+      logger.error(
+        { certFile: files.certFile, keyFile: files.keyFile, caFile: files.caFile, err: error },
+        `new TLS certificates cannot be used, those before stay in use: ${message}`,
+      );
     }
   }
 }
