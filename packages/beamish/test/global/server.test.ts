@@ -201,6 +201,10 @@ test('a loss that is told is acted on once: the other is asked to go; who lost u
   ]);
   assert.deepEqual([...state.known.keys()], [A, D]);
   assert.deepEqual(told(state, loss), []);
+  // Of another life of the same node it is news, whatever its number.
+  step(state, { type: 'nodeup', node: C });
+  state.known.set(C, 8);
+  assert.ok(sent(told(state, { ...loss, creation: 6n })).includes(`${C} remove_connection`));
 
   const ofUs = server();
   assert.deepEqual(sent(told(ofUs, { ...loss, nodeB: B })), [`${A} remove_connection`]);
