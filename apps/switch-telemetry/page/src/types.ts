@@ -1,5 +1,7 @@
 /** What comes over the wire: the messages of the cluster, as src/contract.ts has them, and what the web adds. */
 export type { DeviceState, DeviceSummary, InterfaceSample, Sample, StateMessage } from '../../src/contract.ts';
+import type { RatePoint, RatesMessage } from '../../src/web/telemetry-view.ts';
+export type { RatePoint, RatesMessage };
 
 /** `GET /api/nodes`, and pushed on `cluster`. */
 export interface NodeView {
@@ -10,20 +12,6 @@ export interface NodeView {
   readonly devices: readonly string[];
   readonly connected_since: number;
 }
-
-/** Pushed on `devices` for every poll. */
-export interface RatesMessage {
-  readonly device: string;
-  readonly name: string;
-  readonly at: number;
-  readonly in_bps: number | null;
-  readonly out_bps: number | null;
-  readonly owner: string;
-  readonly state: 'up';
-}
-
-/** `[at in ms, in, out]` in bits per second. */
-export type RatePoint = readonly [at: number, inBps: number | null, outBps: number | null];
 
 /** `GET /api/devices/:id/samples`. */
 export interface SamplesReply {
