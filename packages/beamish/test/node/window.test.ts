@@ -48,3 +48,16 @@ test('what is told frees all before it; fragments that are not counted here may 
   window.read(1_000_000, 2);
   assert.ok(window.open);
 });
+
+test('64 MiB are under way at most, whatever the line takes', () => {
+  const window = new Window();
+  let number = 0;
+  let most = 0;
+  for (let now = 0; now < 20; now++) {
+    const before = number;
+    while (window.open && number - before < 2000) window.sent(++number, FRAGMENT, now);
+    most = Math.max(most, (number - before) * FRAGMENT);
+    window.read(number, now + 1);
+  }
+  assert.equal(most, 64 * 1024 * KIB);
+});
