@@ -6,8 +6,8 @@ import type { ResolveMethod } from '../../src/global/index.ts';
 import { Node } from '../../src/node/index.ts';
 import { simulate } from '../../src/simulation/index.ts';
 import type { Host, Simulation } from '../../src/simulation/index.ts';
-import { atom, ExportFun, formatTerm, tuple } from '../../src/term/index.ts';
-import type { Pid, Term } from '../../src/term/index.ts';
+import { atom, ExportFun, formatTerm, Pid, tuple } from '../../src/term/index.ts';
+import type { Term } from '../../src/term/index.ts';
 import { seed } from '../support/seed.ts';
 
 interface Member {
@@ -174,6 +174,27 @@ test('names that a change left different on two nodes of a partition are the sam
   });
 });
 
+test('the names of the processes of a node outlive its name server', async () => {
+  await cluster(2, async (members, world) => {
+    const [one, two] = members as [Member, Member];
+    await meet(world, members);
+    const pids = [spawn(one), spawn(two)];
+    assert.ok(await one.global.register(leader, pids[0] as Pid));
+    assert.ok(await one.global.register('of two', pids[1] as Pid));
+    const server = one.node.runtime.processes().find(({ label }) => label === 'global_name_server');
+    assert.ok(server !== undefined);
+    one.node.runtime.exit(server.pid, atom('kill'));
+    await world.until(() => two.node.nodes().length === 0);
+    // Those of others are theirs to tell.
+    assert.deepEqual(one.global.registeredNames(), [leader]);
+    await meet(world, members);
+    for (const { global } of members) {
+      assert.equal(text(global.whereis(leader)), text(pids[0]));
+      assert.equal(text(global.whereis('of two')), text(pids[1]));
+    }
+  });
+});
+
 test('the lock of a node that is lost is given to who waits for it', async () => {
   await cluster(2, async (members, world) => {
     const [one, two] = members as [Member, Member];
@@ -184,6 +205,40 @@ test('the lock of a node that is lost is given to who waits for it', async () =>
     world.crash(world.host('n1'));
     assert.ok((await waiting) !== undefined);
     assert.equal(two.global.statistics().locks, 1);
+  });
+});
+
+test('a lock that another has is asked for once, and as often again as `retries` says', async () => {
+  await cluster(1, async ([one], world) => {
+    const { global } = one as Member;
+    assert.ok((await global.setLock('resource')) !== undefined);
+    for (const retries of [0, 1]) {
+      const began = world.now;
+      assert.equal(await global.setLock('resource', { retries }), undefined);
+      // Before each attempt but the first there is a pause of 1 ms or more.
+      assert.equal(world.now - began >= 1, retries > 0, `${retries} retries, ${world.now - began} ms`);
+    }
+  });
+});
+
+test('a request whose sender is not connected any more takes no lock: nobody would give it back', async () => {
+  await cluster(2, async (members, world) => {
+    const [one, two] = members as [Member, Member];
+    await meet(world, members);
+    const request = (holder: Pid): Term =>
+      tuple(
+        atom('$gen_call'),
+        tuple(holder, one.node.runtime.newReference()),
+        tuple(atom('set_lock'), tuple('resource', holder)),
+      );
+    for (const [holder, locks] of [
+      [new Pid('gone@10.0.0.9', 1, 0, 1), 0],
+      [spawn(two), 1],
+    ] as const) {
+      one.node.runtime.send({ name: 'global_name_server', node: one.node.name }, request(holder));
+      await world.sleep(10);
+      assert.equal(one.global.statistics().locks, locks);
+    }
   });
 });
 
