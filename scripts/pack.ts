@@ -78,8 +78,14 @@ async function bundle(dist: string, entries: readonly string[]): Promise<void> {
   const modules = globSync('**/*.js', { cwd: dist });
   const input = Object.fromEntries(entries.map((entry) => [entry.replace(/^\.\/|\.js$/g, ''), join(dist, entry)]));
   const build = await rolldown({ input, platform: 'node', external: /^[^./]/ });
-  // Names of classes and functions are seen: in labels and in errors.
-  const { output } = await build.generate({ format: 'esm', keepNames: true, chunkFileNames: 'shared/[name].js' });
+  const { output } = await build.generate({
+    format: 'esm',
+    // Names of classes and functions are seen: in labels and in errors.
+    keepNames: true,
+    // The text of a program stays in the memory of its process. The declarations keep the docstrings.
+    comments: { jsdoc: false },
+    chunkFileNames: 'shared/[name].js',
+  });
   await build.close();
   for (const module of modules) rmSync(join(dist, module));
   for (const file of output) {

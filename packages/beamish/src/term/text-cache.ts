@@ -4,6 +4,8 @@ import type { FastBuffer } from './fast-buffer.ts';
 const SLOTS = 4096;
 /** Texts of more bytes than this are not kept. */
 export const CACHED_BYTES = 32;
+/** U+FFFD. As a literal it would make the packed file, and so its memory, one of two bytes a character. */
+const REPLACEMENT = String.fromCharCode(0xfffd);
 
 /**
  * Short texts seen before: names of atoms and nodes, keys of maps. Comparing the
@@ -51,6 +53,6 @@ export class TextCache {
 export function utf8Text(buffer: FastBuffer, start: number, end: number): string | undefined {
   const text = buffer.utf8Slice(start, end);
   // Invalid bytes become U+FFFD, which may also stand there itself; only then look closely.
-  if (text.includes('\uFFFD') && !isUtf8(buffer.subarray(start, end))) return undefined;
+  if (text.includes(REPLACEMENT) && !isUtf8(buffer.subarray(start, end))) return undefined;
   return text;
 }

@@ -17,7 +17,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * likes, and each frame lists the slots that it refers to. What a peer can make it keep is one name for each slot.
  */
 export class AtomCache {
-  readonly #slots: (Atom | undefined)[] = Array.from({ length: SLOTS });
+  /** Made when a name comes: only a BEAM sends some, and these take 16 KiB. */
+  #slots: (Atom | undefined)[] = [];
   /** The list last read, by position. Put back by who decodes a message whose list came earlier. */
   listed: AtomList = NONE;
 
@@ -54,6 +55,7 @@ export class AtomCache {
           : (bytes[next] as number);
         next = start + length;
         if (next > bytes.length) malformed('ends in a name');
+        if (this.#slots.length === 0) this.#slots = Array.from({ length: SLOTS });
         this.#slots[slot] = atomOf(bytes.subarray(start, next));
       }
       listed.push(this.#slots[slot] ?? malformed(`refers to slot ${slot}, which holds nothing`));
