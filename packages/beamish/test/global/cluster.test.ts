@@ -174,6 +174,20 @@ test('names that a change left different on two nodes of a partition are the sam
   });
 });
 
+test('sync waits until each connected node has the same names', async () => {
+  await cluster(2, async (members) => {
+    const [one, two] = members as [Member, Member];
+    const pid = spawn(two);
+    assert.ok(await two.global.register(leader, pid));
+    await one.global.sync();
+    await one.node.connect(two.node.name);
+    assert.equal(one.global.whereis(leader), undefined);
+    await one.global.sync();
+    assert.equal(text(one.global.whereis(leader)), text(pid));
+    assert.deepEqual(one.global.statistics().synced, [two.node.name]);
+  });
+});
+
 test('the names of the processes of a node outlive its name server', async () => {
   await cluster(2, async (members, world) => {
     const [one, two] = members as [Member, Member];

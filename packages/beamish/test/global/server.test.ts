@@ -115,6 +115,35 @@ test('who says it knows us, and is never heard of otherwise, is left and met ane
   assert.deepEqual(sent(step(state, { type: 'nodeup', node: C })), [`${C} init_connect`]);
 });
 
+test('a known node that greets as a stranger, or does not go when it is left, is met anew; one that says it knows us is not', () => {
+  const doubtsOf = (effects: readonly ServerEffect[]): Extract<ServerEffect, { type: 'doubt' }>[] =>
+    effects.filter((effect) => effect.type === 'doubt');
+  const isMetAnew = (state: ServerState, doubts: readonly Extract<ServerEffect, { type: 'doubt' }>[]): boolean =>
+    step(state, doubts[0]!).some((effect) => effect.type === 'reconnect' && effect.node === A);
+  const greeting = { type: 'init_connect', version: 8, tag: 900, node: A, locker: pid(A, 2) } as const;
+
+  const stranger = server();
+  const greeted = doubtsOf(told(stranger, greeting));
+  assert.equal(greeted.length, 1);
+  assert.ok(isMetAnew(stranger, greeted));
+
+  const better = server();
+  const doubted = doubtsOf(told(better, greeting));
+  told(better, { type: 'in_sync', node: A });
+  assert.equal(isMetAnew(better, doubted), false);
+
+  const left = server();
+  const loss = { type: 'lost_connection', nodeA: A, creation: 5n, number: 1n, nodeB: B } as const;
+  const asked = doubtsOf(told(left, loss));
+  assert.equal(asked.length, 1);
+  assert.ok(isMetAnew(left, asked));
+
+  const gone = server();
+  const going = doubtsOf(told(gone, loss));
+  step(gone, { type: 'nodedown', node: A });
+  assert.equal(isMetAnew(gone, going), false);
+});
+
 test('who is told of in time is not left', () => {
   const state = server();
   step(state, { type: 'nodeup', node: C });
