@@ -129,3 +129,31 @@ test('fragments out of order, begun twice, without a first one, too large', () =
       fragments.add(fragment(FIRST_FRAGMENT, sequence, 9, 'x'.repeat(50)));
   }, malformed);
 });
+
+test('a large frame that spans chunks stays as it was, whatever comes after it', () => {
+  const reader = new FrameReader(4, 1_000_000);
+  const kept: Uint8Array[] = [];
+  for (const fill of [1, 2, 3]) {
+    const stream = frame(4, new Uint8Array(200_000).fill(fill));
+    for (let at = 0; at < stream.length; at += 70_000) {
+      reader.push(stream.subarray(at, at + 70_000));
+      for (let body = reader.next(); body !== undefined; body = reader.next()) kept.push(body);
+    }
+  }
+  assert.deepEqual(
+    kept.map((body) => [body.length, body[0], body.at(-1)]),
+    [1, 2, 3].map((fill) => [200_000, fill, fill]),
+  );
+});
+
+test('a length alone costs no memory', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const readers = Array.from({ length: 20 }, () => {
+    const reader = new FrameReader(4, 64 * 1024 * 1024);
+    reader.push(Uint8Array.of(3, 255, 255, 255, 1, 2, 3));
+    assert.equal(reader.next(), undefined);
+    return reader;
+  });
+  const each = (process.memoryUsage().arrayBuffers - before) / readers.length;
+  assert.ok(each < 1024 * 1024, `${each} bytes for a reader`);
+});

@@ -138,3 +138,19 @@ test('what was sent is forgotten at once, also in a lane that never empties: it 
   );
   assert.ok(lanes.next !== undefined && lanes.next === last?.deref());
 });
+
+test('what a lane has sent holds nothing up any more, while it has more to send', () => {
+  const lanes = new Lanes<string>();
+  const sender = own(1);
+  lanes.add(message(sender, named('x')), 'large to a name');
+  lanes.add(message(sender, theirs(1)), 'behind it');
+  assert.equal(lanes.holds(message(sender, theirs(2))), true, 'the name may be its');
+  lanes.written(true);
+  assert.equal(lanes.next, 'behind it');
+  assert.equal(lanes.holds(message(sender, theirs(2))), false);
+  assert.equal(lanes.holds(message(sender, theirs(1))), true);
+  assert.equal(lanes.holds(message(sender, named('y'))), true);
+  lanes.written(true);
+  assert.equal(lanes.empty, true);
+  assert.equal(lanes.holds(message(sender, theirs(1))), false);
+});

@@ -294,6 +294,18 @@ test('frames that are none', () => {
     Buffer.concat([Uint8Array.of(131, 68, 0), encode(tuple(22, from, to)).subarray(1), Uint8Array.of(80, 0, 0, 0, 1)]),
   ];
   for (const frame of frames) assert.throws(() => packets.read(frame), BeamishError);
+  // What is read of large messages, of another length or from a peer that does not tell it.
+  const told: number[] = [];
+  const progress = { onFragment() {}, onRead: (count: number) => void told.push(count) };
+  const reader = new PacketReader({ own, peer }, { maxBytes: 1000 }, progress);
+  for (const length of [2, 9, 11]) {
+    const frame = Buffer.alloc(length);
+    frame.set([131, 200]);
+    assert.throws(() => reader.read(frame), BeamishError);
+  }
+  assert.throws(() => packets.read(Uint8Array.of(131, 200, 0, 0, 0, 0, 0, 0, 0, 5)), BeamishError);
+  assert.equal(reader.read(Uint8Array.of(131, 200, 0, 0, 0, 0, 0, 0, 0, 5)), undefined);
+  assert.deepEqual(told, [5]);
   assert.deepEqual(packets.read(Buffer.concat([Uint8Array.of(131, 68, 0), link])), { type: 'link', from, to });
 });
 
