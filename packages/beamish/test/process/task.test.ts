@@ -70,3 +70,29 @@ test('a task that traps exits is killed when the time of shutdown is over (Task.
   const outcome = await ending;
   assert.ok(outcome.status === 'exit' && outcome.reason === atom('killed'));
 });
+
+test('Task.supervise with a link: a crash ends the owner, shutdown does not (Task.Supervisor.async/2)', async () => {
+  const { runtime } = start();
+  const supervisor = await runtime.startDynamicSupervisor();
+  const owner = (): Promise<ProcessContext> =>
+    new Promise((resolve) => void runtime.spawn({ init: (self) => resolve(self), handle() {} }));
+  const [first, second] = [await owner(), await owner()];
+  const failing = await Task.supervise(supervisor, () => Promise.reject(new Error('x')), { link: first });
+  await assert.rejects(failing.await(), code('process_exited'));
+  await settle();
+  assert.equal(runtime.isAlive(first.pid), false);
+  const stopped = await Task.supervise(supervisor, slow, { link: second });
+  const outcome = await stopped.shutdown();
+  assert.ok(outcome.status === 'exit' && outcome.reason === atom('shutdown'));
+  await settle();
+  assert.equal(runtime.isAlive(second.pid), true);
+});
+
+test('a wait of no time asks only', async () => {
+  const { runtime, world } = start();
+  const task = Task.async(runtime, slow);
+  const asked = task.yield({ timeout: 0 });
+  await world.clock.advance(0);
+  assert.equal(await asked, undefined);
+  assert.equal(runtime.isAlive(task.pid), true);
+});
