@@ -67,14 +67,6 @@ export const mutants: readonly SimulationMutant[] = [
     replace: 'for (',
   },
   {
-    name: 'global-verdict-not-told',
-    scenario: 'global',
-    what: 'who keeps a name after a conflict is not told to the other side',
-    file: 'global/server/exchange.ts',
-    find: /if \(verdict === 'mine'\) his\.push\(\{ type: 'insert', entry: mine \}\);/,
-    replace: "if (verdict === 'mine') continue;",
-  },
-  {
     name: 'global-locks-of-the-dead',
     scenario: 'global',
     what: 'the locks of a process that ended, or is lost, stay',
@@ -89,14 +81,6 @@ export const mutants: readonly SimulationMutant[] = [
     file: 'global/server/doubts.ts',
     find: /if \(state\.doubts\.get\(node\) !== begun\) return;/,
     replace: 'if (state.doubts.size >= 0) return;',
-  },
-  {
-    name: 'global-names-of-the-left',
-    scenario: 'global',
-    what: 'another partition is told the names of a node that was left',
-    file: 'global/server/sessions.ts',
-    find: /state\.tables\.forget\(node\);/,
-    replace: '',
   },
   {
     name: 'global-locked-at-one',
