@@ -173,7 +173,8 @@ test(
     `;
     const elixir = startChild(requirePeer('elixir'), ['--name', 'beam@127.0.0.1', '--cookie', cookie, '-e', script], {
       t,
-      env: { ERL_EPMD_PORT: String(cluster.epmdPort), ELIXIR_ERL_OPTIONS: '-start_epmd false' },
+      // The script is in UTF-8, whatever the locale is.
+      env: { ERL_EPMD_PORT: String(cluster.epmdPort), ELIXIR_ERL_OPTIONS: '-start_epmd false', LC_ALL: 'C.UTF-8' },
     });
     await elixir.waitForOutput(/\{:eof, :eof, \[\]\}/, 30_000);
     await eventually(() => printed(a).length === 5, { describe: () => JSON.stringify(printed(a)) });
