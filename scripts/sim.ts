@@ -120,7 +120,7 @@ async function replay(seed: number): Promise<void> {
   }
 }
 
-/** Every `jobs`-th schedule, beginning with number `index`. */
+/** Every `jobs`-th schedule, of every scenario alike: a job that had every other scenario would have more to do than the rest. */
 async function work(index: number): Promise<void> {
   const send = (message: Message): void => void process.send?.(message);
   const [first, schedules, jobs] = [values.first, values.schedules, values.jobs].map(Number) as [
@@ -130,9 +130,11 @@ async function work(index: number): Promise<void> {
   ];
   let report = { done: 0, virtual: 0, events: 0 };
   let told = performance.now();
-  for (let number = index; number < schedules; number += jobs) {
+  for (let number = 0; number < schedules; number++) {
+    const round = Math.floor(number / chosen.length);
+    if ((number + round) % jobs !== index) continue;
     const scenario = chosen[number % chosen.length] as Scenario;
-    const seed = first + Math.floor(number / chosen.length);
+    const seed = first + round;
     try {
       const { virtualTime, events } = await run(scenario, seed, false);
       report = { done: report.done + 1, virtual: report.virtual + virtualTime, events: report.events + events };
