@@ -59,6 +59,8 @@ export class BatchWriter<R> {
   #timer: Timer | undefined;
   #writing = false;
   #closed = false;
+  /** What was not written by now is given up: also a try that is under way is the last one. */
+  #over = false;
   #delay = 0;
   #due = Infinity;
   #idle: (() => void)[] = [];
@@ -121,6 +123,7 @@ export class BatchWriter<R> {
   async close(timeout: number): Promise<number> {
     this.#closed = true;
     const left = await this.flush(timeout);
+    this.#over = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     if (left > 0) this.#logger?.error({ lost: left }, 'stopped with samples that the database did not take');
@@ -132,7 +135,7 @@ export class BatchWriter<R> {
   }
 
   #schedule(delay: number): void {
-    if (this.#writing) return; // goes on by itself
+    if (this.#writing || this.#over) return; // goes on by itself, or no more
     if (this.#away && delay > 0) delay = Math.max(delay, this.#delay);
     const due = this.#options.clock.monotonicTime() + delay;
     if (this.#timer !== undefined && this.#due <= due) return;
@@ -149,6 +152,7 @@ export class BatchWriter<R> {
     this.#writing = true;
     try {
       do {
+        if (this.#over) break;
         const batch = this.#rows.slice(this.#head, this.#head + this.#options.batch);
         if (batch.length === 0) break;
         const done = await this.#store(batch);
